@@ -4,7 +4,10 @@ import type { Alert } from '@crowdvision/contracts';
 /** The metric that a rule limits, or `occupancy` for the room's capacity. */
 export type RuleKind = Exclude<Alert['kind'], 'manual'>;
 
-export type Side = 'max' | 'min';
+export type Severity = Alert['severity'];
+
+/** What is wrong with a value: it is above `max`, below `min`, or rises too fast. */
+export type Side = 'max' | 'min' | 'rise';
 
 /**
  * The state of a rule in a room: `clear` within its limits; `breach` beyond them, but not for long enough yet; `open`
@@ -20,6 +23,10 @@ export interface Condition {
 	seenAt: number;
 	/** The alert, while `phase` is `open`. */
 	alertId: string | null;
+	/** Of the alert, while `phase` is `open`; absent in a condition of an earlier version. */
+	severity?: Severity;
+	/** The values of the last minute, where the rule limits how fast they rise: times and values, oldest first. */
+	recent?: readonly [at: number, value: number][];
 }
 
 /** The condition of a rule that has seen no value yet. */

@@ -124,6 +124,7 @@ describe('P10 an alert', () => {
 			state: 'open',
 			value: 130,
 			limit: 100,
+			side: 'max',
 			observedAt: clock,
 			message: 'Hall: 130 people, more than the 100 allowed',
 		});

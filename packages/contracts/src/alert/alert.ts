@@ -4,6 +4,7 @@ import { GENERATION } from '../generation.ts';
 import { CombinedView } from '../reading/combine.ts';
 
 export const ALERT_STATES = ['open', 'acknowledged', 'escalated', 'resolved'] as const;
+const ALERT_SIDES = ['max', 'min', 'rise'] as const;
 export const SEVERITIES = ['info', 'warning', 'critical'] as const;
 
 /** An alert, as published on the channel `notifications` and listed by `GET /notification/alerts`. */
@@ -15,10 +16,15 @@ export const Alert = Type.Object({
 	kind: Type.String({
 		description: 'a metric out of its limits; `occupancy`: more people than a room holds; `manual`: from a person',
 	}),
-	severity: Type.Enum([...SEVERITIES]),
+	severity: Type.Enum([...SEVERITIES], { description: 'may rise and fall while it is open' }),
 	state: Type.Enum([...ALERT_STATES]),
 	value: Type.Optional(Type.Number({ description: "the value that crossed the limit, in the metric's unit" })),
 	limit: Type.Optional(Type.Number()),
+	side: Type.Optional(
+		Type.Enum([...ALERT_SIDES], {
+			description: 'what is wrong: above `max`, below `min`, or a `rise` of more than `limit` a minute',
+		}),
+	),
 	combined: Type.Optional(CombinedView),
 	observedAt: Type.Number({ description: 'epoch ms' }),
 	message: Type.String(),

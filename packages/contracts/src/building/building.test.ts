@@ -90,7 +90,11 @@ describe('a building JSON', () => {
 });
 
 describe('thresholds', () => {
-	const ROOMS = new Set(['hall', 'attic', 'constructor']);
+	const ROOMS = new Map([
+		['hall', { capacity: 10 }],
+		['attic', {}],
+		['constructor', {}],
+	]);
 	const wrong = (value: unknown) => thresholdsProblems(value, ROOMS).map(({ path }) => path);
 
 	it.each([
@@ -103,10 +107,52 @@ describe('thresholds', () => {
 		[{ building: {}, rooms: { attic: { noise: { min: 80, max: 40 } } } }, ['/rooms/attic/noise/min']],
 		[{ building: {}, rooms: { cellar: {}, 'x~y': {} } }, ['/rooms/cellar', '/rooms/x~0y']],
 		[{ building: {} }, ['/rooms']],
+		[{ building: { co2: { risePerMinute: 50 }, occupancy: { severity: 'info', dwellSeconds: 5 } }, rooms: {} }, []],
 		[[], ['']],
 	])('in %j have mistakes at %j', (value, expected) => {
 		expect(wrong(value)).toEqual(expect.arrayContaining(expected));
 		if (expected.length === 0) expect(wrong(value)).toEqual([]);
+	});
+
+	const messages = (set: object) =>
+		thresholdsProblems({ building: {}, rooms: { hall: set } }, ROOMS).map(({ path, message }) => `${path} ${message}`);
+	const at = '/rooms/hall';
+	const temperature = `${at}/temperature`;
+
+	describe('A2 limits', () => {
+		it.each([
+			[{}, `${temperature} must not have fewer than 1 properties`],
+			[{ severity: 'info' }, `${temperature} must have at least one of max, min, risePerMinute`],
+			[{ max: 20, criticalMax: 20 }, `${temperature}/criticalMax must be above max, which is 20`],
+			[{ max: 20, clearMax: 20.5 }, `${temperature}/clearMax must not be above max, which is 20`],
+			[{ min: 10, clearMin: 9 }, `${temperature}/clearMin must not be below min, which is 10`],
+			[{ min: 10, criticalMin: 11 }, `${temperature}/criticalMin must be below min, which is 10`],
+			[{ min: 10, max: 20, clearMax: 9 }, `${temperature}/clearMax must not be below min, which is 10`],
+			[{ min: 10, max: 20, clearMin: 21 }, `${temperature}/clearMin must not be above max, which is 20`],
+			[{ min: 10, clearMax: 12 }, `${temperature}/clearMax needs max, which is not there`],
+			[{ risePerMinute: 1, criticalMin: 3 }, `${temperature}/criticalMin needs min, which is not there`],
+			[{ max: 20, criticalMax: 126 }, `${temperature}/criticalMax must be <= 125`],
+			[{ risePerMinute: 0 }, `${temperature}/risePerMinute must be > 0`],
+			[{ risePerMinute: 186 }, `${temperature}/risePerMinute must be <= 185`],
+		])('say what is wrong with %j', (limit, message) => {
+			expect(messages({ temperature: limit })).toContain(message);
+		});
+
+		it('take every level in its place, and a clear level at its limit', () => {
+			const limit = { criticalMin: 5, min: 10, clearMin: 10, clearMax: 20, max: 20, criticalMax: 30 };
+			expect(messages({ temperature: { ...limit, risePerMinute: 2, severity: 'info', dwellSeconds: 60 } })).toEqual([]);
+		});
+
+		it('of the capacity end an alert at no more people than there may be', () => {
+			expect(messages({ occupancy: { clearMax: 10 } })).toEqual([]);
+			expect(messages({ occupancy: { clearMax: 11 } })).toEqual([
+				`${at}/occupancy/clearMax must be at most the capacity of the room, which is 10`,
+			]);
+			expect(messages({ occupancy: { clearMax: 0.5 } })).toEqual([`${at}/occupancy/clearMax must be integer`]);
+			expect(messages({ occupancy: { max: 5 } })).toEqual([
+				`${at}/occupancy/max is not known here; known are severity, dwellSeconds, clearMax`,
+			]);
+		});
 	});
 
 	it("of a room replace the building's and are not merged with them", () => {

@@ -65,7 +65,14 @@ const IDENTIFIED: [what: string, problems: (id: string) => { path: string; messa
 	['a metric by configuration', (key) => validator(CustomMetric).problems({ key, unit: '', min: 0, max: 1 }), '/key'],
 	[
 		'a room of thresholds',
-		(id) => thresholdsProblems({ building: {}, rooms: { [id]: {} } }, new Set(['hall', COMPOSED])),
+		(id) =>
+			thresholdsProblems(
+				{ building: {}, rooms: { [id]: {} } },
+				new Map([
+					['hall', {}],
+					[COMPOSED, {}],
+				]),
+			),
 		'/rooms/*',
 	],
 ];

@@ -40,7 +40,7 @@ export function alertOf(
 		severity,
 		state,
 		...(value !== undefined && { value }),
-		...(bound && { limit: bound.limit }),
+		...(bound && { limit: bound.limit, side: bound.side }),
 		...(combined && { combined }),
 		observedAt,
 		message: `${room.name}: ${messageOf(kind, state, { bound, value, combined }, catalog)}`,
@@ -59,7 +59,8 @@ function messageOf(
 	const name = people ? '' : `${metricName(metric, catalog)} `;
 	const how = combined ? howCombined(combined) : '';
 	const measured = value === undefined ? name.trimEnd() : `${name}${quantity(metric, value, 'en', catalog)}${how}`;
-	const limit = bound && (people ? bound.limit.toLocaleString('en') : quantity(metric, bound.limit, 'en', catalog));
+	const plain = people && bound?.side !== 'rise';
+	const limit = bound && (plain ? bound.limit.toLocaleString('en') : quantity(metric, bound.limit, 'en', catalog));
 	return [measured, outcomeOf(kind, state, bound?.side, limit)].filter((part) => part !== '').join(', ');
 }
 
@@ -77,6 +78,7 @@ function outcomeOf(
 	limit: string | undefined,
 ): string {
 	if (limit === undefined) return 'no longer limited';
+	if (side === 'rise') return `${state === 'open' ? 'rising' : 'no longer rising'} by more than ${limit} a minute`;
 	if (state === 'resolved') return `back within the limit of ${limit}`;
 	if (kind === 'occupancy') return `more than the ${limit} allowed`;
 	return side === 'min' ? `below the limit of ${limit}` : `above the limit of ${limit}`;

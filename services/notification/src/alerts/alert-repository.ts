@@ -1,6 +1,7 @@
 import { type Alert, generationKey } from '@crowdvision/contracts';
 import type { Collection, Store, Versioned, Write } from '@crowdvision/store';
 import { type AlertDocument, type CounterDocument, type OutboxDocument, outboxKey } from '../store.ts';
+import type { AlertChange } from './change.ts';
 
 const ANNOUNCED = 'announced';
 const PAGE_SIZE = 500;
@@ -24,13 +25,14 @@ export class AlertRepository {
 	 * increment a counter of announcements, so of two parallel sets of changes one is refused: announcements have one
 	 * order across all replicas.
 	 */
-	async writesOf(changes: readonly Alert[]): Promise<Write[]> {
-		return changes.length === 0 ? [] : this.#write(changes, await this.#alerts.getAll(changes.map(({ id }) => id)));
+	async writesOf(changes: readonly AlertChange[]): Promise<Write[]> {
+		if (changes.length === 0) return [];
+		return this.#write(changes, await this.#alerts.getAll(changes.map(({ alert: { id } }) => id)));
 	}
 
 	/** The same writes for an acknowledged alert. They are refused if the alert has changed since `read` was read. */
 	acknowledgement(read: Versioned<AlertDocument>, acknowledged: Alert, accountId: string): Promise<Write[]> {
-		return this.#write([acknowledged], [read], accountId);
+		return this.#write([{ what: 'acknowledged', alert: acknowledged }], [read], accountId);
 	}
 
 	/** Removes the alerts of a building whose generations are over. */
@@ -55,7 +57,7 @@ export class AlertRepository {
 	}
 
 	async #write(
-		changes: readonly Alert[],
+		changes: readonly AlertChange[],
 		read: readonly Versioned<AlertDocument>[],
 		acknowledgedBy?: string,
 	): Promise<Write[]> {
@@ -63,8 +65,11 @@ export class AlertRepository {
 		const stored = new Map(read.map((document) => [document.id, document]));
 		const first = (counter?.value.count ?? 0) + 1;
 		const next = new Map<string, AlertDocument>();
-		for (const [index, alert] of changes.entries()) {
-			const before = next.get(alert.id) ?? stored.get(alert.id)?.value;
+		const announced: Alert[] = [];
+		for (const [index, change] of changes.entries()) {
+			const before = next.get(change.alert.id) ?? stored.get(change.alert.id)?.value;
+			const alert = whole(change, before?.alert);
+			announced.push(alert);
 			next.set(alert.id, {
 				...documentOf(alert, before?.number ?? first + index),
 				...signatureOf(before?.acknowledgedBy ?? acknowledgedBy),
@@ -77,10 +82,14 @@ export class AlertRepository {
 				const before = stored.get(id);
 				return before ? this.#alerts.replace(before, document) : this.#alerts.insert(id, document);
 			}),
-			...changes.map((alert, index) => this.#outbox.insert(outboxKey(first + index), { alert })),
+			...announced.map((alert, index) => this.#outbox.insert(outboxKey(first + index), { alert })),
 		];
 	}
 }
+
+/** The alert after a change. One of the severity leaves the state as people made it. */
+const whole = ({ what, alert }: AlertChange, before: Alert | undefined): Alert =>
+	what === 'severity' && before ? { ...alert, state: before.state } : alert;
 
 const signatureOf = (acknowledgedBy: string | undefined) => (acknowledgedBy === undefined ? {} : { acknowledgedBy });
 

@@ -9,7 +9,7 @@ import { BuildingDirectory, isAfter } from '@crowdvision/service-kit';
 import type { Store } from '@crowdvision/store';
 import { onEachEngine } from '@crowdvision/testing/engines';
 import { openServiceWorld, readingOf, type ServiceWorld } from '@crowdvision/testing/service-world';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AlertRepository } from '../alerts/alert-repository.ts';
 import { Alerts } from '../alerts/alerts.ts';
 import { NOTIFICATION_STORE, type OutboxDocument, type RoomDocument, roomKey } from '../store.ts';
@@ -202,6 +202,30 @@ onEachEngine((mongoUrl) => {
 				{ id: opened!.id, state: 'resolved' },
 			]);
 			expect(await list(T0 + 3)).toHaveLength(1);
+		});
+	});
+
+	describe('A2 the severity of an alert', () => {
+		it('rises and falls while it is open, and leaves it acknowledged', async () => {
+			const limits = { temperature: { max: 26, criticalMax: 30 } };
+			const building = { ...MUSEUM, rooms: [{ ...MUSEUM.rooms[0]!, limits }] };
+			await world.parts.bus.retain(TABLES.buildings, MUSEUM.id, JSON.stringify(building));
+			await vi.waitFor(() => expect(directory.room('museum-1', 'hall')?.limits).toEqual(limits));
+			const evaluator = evaluatorOn(store);
+			const [opened] = await evaluator.observe([observed('temperature', 27, T0)], T0);
+			await alertsOf().acknowledge(opened!.id, ADA);
+			await evaluator.observe([observed('temperature', 31, T0 + 1000)], T0 + 1000);
+			const critical = { state: 'acknowledged', severity: 'critical', value: 31, side: 'max' };
+			expect(await list(T0 + 1000)).toMatchObject([critical]);
+			await evaluator.observe([observed('temperature', 27, T0 + 2000)], T0 + 2000);
+			await evaluator.observe([observed('temperature', 20, T0 + 3000)], T0 + 3000);
+			expect((await outbox()).map(({ id, state, severity }) => [id === opened!.id, state, severity])).toEqual([
+				[true, 'open', 'warning'],
+				[true, 'acknowledged', 'warning'],
+				[true, 'acknowledged', 'critical'],
+				[true, 'acknowledged', 'warning'],
+				[true, 'resolved', 'warning'],
+			]);
 		});
 	});
 

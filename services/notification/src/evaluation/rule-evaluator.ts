@@ -10,11 +10,21 @@ import {
 	type RetainedBuilding,
 	type RetainedRoom,
 } from '@crowdvision/contracts';
-import { ALL_CLEAR, type Condition, decide, metricOf, type Rule, type RuleKind, rulesOf } from '@crowdvision/rules';
+import {
+	ALL_CLEAR,
+	type Condition,
+	decide,
+	metricOf,
+	type Rule,
+	type RuleKind,
+	rulesOf,
+	type Side,
+} from '@crowdvision/rules';
 import { type BuildingDirectory, type Presence, retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Store } from '@crowdvision/store';
 import { alertOf } from '../alerts/alert-of.ts';
 import type { AlertRepository } from '../alerts/alert-repository.ts';
+import type { AlertChange } from '../alerts/change.ts';
 import { type RoomMemory, recallRooms, roomsOf } from '../rooms/room-memory.ts';
 import { type Observation, type RoomDocument, roomKey } from '../store.ts';
 
@@ -74,7 +84,7 @@ export class RuleEvaluator {
 		});
 		if (placed.length === 0) return Promise.resolve([]);
 		return this.#decide(placed, now, (rooms) => {
-			const alerts: Alert[] = [];
+			const changes: AlertChange[] = [];
 			for (const { reading, position, buildingId, roomId } of placed) {
 				const room = rooms.get(roomKey(buildingId, roomId))!;
 				const { metric, sensorId, value, freshFor, interval } = reading;
@@ -83,9 +93,9 @@ export class RuleEvaluator {
 					...(freshFor !== undefined && { freshFor }),
 				};
 				const observed = room.observe(observation, reading.receivedAt, this.#parts.after);
-				if (observed) alerts.push(...this.#apply(room, now, { metric, sensorId, ...observed }));
+				if (observed) changes.push(...this.#apply(room, now, { metric, sensorId, ...observed }));
 			}
-			return alerts;
+			return changes;
 		});
 	}
 
@@ -129,16 +139,16 @@ export class RuleEvaluator {
 	#decide(
 		places: readonly { buildingId: string; roomId: string }[],
 		now: number,
-		evaluate: (rooms: Map<string, RoomMemory>) => Alert[],
+		evaluate: (rooms: Map<string, RoomMemory>) => AlertChange[],
 	): Promise<Alert[]> {
 		const { store, repository } = this.#parts;
 		return retryOnConflict(async (attempt) => {
 			const rooms = await recallRooms(this.#rooms, places);
 			if (attempt > 0) for (const room of rooms.values()) await this.#adopt(room, now);
-			const alerts = evaluate(rooms);
+			const changes = evaluate(rooms);
 			const changed = [...rooms.values()].flatMap((room) => room.write(this.#rooms) ?? []);
-			await store.commit([...changed, ...(await repository.writesOf(alerts))]);
-			return alerts;
+			await store.commit([...changed, ...(await repository.writesOf(changes))]);
+			return changes.map(({ alert }) => alert);
 		});
 	}
 
@@ -147,23 +157,28 @@ export class RuleEvaluator {
 	 * alert of that kind, since there is one unresolved alert per room and kind.
 	 */
 	async #adopt(room: RoomMemory, now: number): Promise<void> {
-		for (const { id, kind, observedAt, value = 0, limit = 0 } of await this.#parts.repository.unresolved(
-			room.buildingId,
-			room.roomId,
-		)) {
+		for (const {
+			id,
+			kind,
+			observedAt,
+			value = 0,
+			limit = 0,
+			severity,
+			side = value < limit ? 'min' : 'max',
+		} of await this.#parts.repository.unresolved(room.buildingId, room.roomId)) {
 			if (kind === 'manual' || room.condition(kind, now).alertId === id) continue;
-			const side = value < limit ? 'min' : 'max';
-			room.setCondition(kind, { phase: 'open', since: observedAt, side, seenAt: observedAt, alertId: id });
+			const open = { phase: 'open', since: observedAt, side, seenAt: observedAt, alertId: id, severity } as const;
+			room.setCondition(kind, open);
 		}
 	}
 
 	/** Rooms of an unknown building have no rules yet: they are reviewed when the building is announced. */
-	#apply(room: RoomMemory, now: number, observed?: Observed): Alert[] {
+	#apply(room: RoomMemory, now: number, observed?: Observed): AlertChange[] {
 		const building = this.#parts.directory.get(room.buildingId);
 		const retained = this.#retained(room);
 		if (!building || !retained) return [];
 		const { dwellMs, presence, catalog } = this.#parts;
-		const alerts: Alert[] = [];
+		const changes: AlertChange[] = [];
 		for (const rule of rulesOf(retained, dwellMs, catalog)) {
 			if (observed && rule.metric !== observed.metric) continue;
 			const value = room.value(rule.metric, now, { presence, catalog, combine: retained.combine });
@@ -176,30 +191,29 @@ export class RuleEvaluator {
 			const after = event === 'open' ? { ...condition, alertId: randomUUID() } : condition;
 			room.setCondition(rule.kind, after);
 			if (!event) continue;
-			const [state, { alertId, side }] =
-				event === 'open' ? (['open', after] as const) : (['resolved', before] as const);
-			alerts.push(
-				alertOf(
-					{
-						id: alertId!,
-						state,
-						building,
-						room: retained,
-						rule,
-						...boundOf(rule, side),
-						value: value.value,
-						...(value.combined && { combined: value.combined }),
-						observedAt: value.observedAt,
-					},
-					catalog,
-				),
+			const { alertId, side } = event === 'resolve' ? before : after;
+			const { severity = rule.severity } = event === 'resolve' ? before : after;
+			const alert = alertOf(
+				{
+					id: alertId!,
+					state: event === 'resolve' ? 'resolved' : 'open',
+					building,
+					room: retained,
+					rule: { kind: rule.kind, severity },
+					...boundOf(rule, side),
+					value: value.value,
+					...(value.combined && { combined: value.combined }),
+					observedAt: value.observedAt,
+				},
+				catalog,
 			);
+			changes.push({ what: WHAT[event], alert });
 		}
-		return alerts;
+		return changes;
 	}
 
 	/** Ends the breaches and alerts of a room for which there is no rule any more, also of a removed room. */
-	#endUnruled(room: RoomMemory, now: number): Alert[] {
+	#endUnruled(room: RoomMemory, now: number): AlertChange[] {
 		const building = this.#parts.directory.get(room.buildingId);
 		if (!building) return [];
 		const retained = this.#retained(room);
@@ -208,7 +222,8 @@ export class RuleEvaluator {
 		return unruled.flatMap((kind) => {
 			const condition = room.condition(kind, now);
 			room.setCondition(kind, { ...ALL_CLEAR, seenAt: condition.seenAt });
-			return condition.alertId === null ? [] : [this.#endOf(room, building, kind, condition.alertId, now)];
+			if (condition.alertId === null) return [];
+			return [{ what: 'resolved' as const, alert: this.#endOf(room, building, kind, condition.alertId, now) }];
 		});
 	}
 
@@ -229,6 +244,9 @@ export class RuleEvaluator {
 	}
 }
 
+const SIDES: readonly Side[] = ['max', 'min', 'rise'];
+const WHAT = { open: 'opened', resolve: 'resolved', severity: 'severity' } as const;
+
 /** A room that is not announced any more. */
 function goneRoom(roomKey: string): Pick<RetainedRoom, 'id' | 'name' | 'generation'> {
 	const [id, generation] = [idInKey(roomKey), generationInKey(roomKey)];
@@ -236,8 +254,8 @@ function goneRoom(roomKey: string): Pick<RetainedRoom, 'id' | 'name' | 'generati
 }
 
 /** The limit that was crossed, or the other one if the rule no longer has that side. */
-function boundOf(rule: Rule, side: Condition['side']): { bound?: { limit: number; side: 'max' | 'min' } } {
-	const present = side && rule[side] ? side : rule.max ? 'max' : 'min';
+function boundOf(rule: Rule, side: Condition['side']): { bound?: { limit: number; side: Side } } {
+	const present = side && rule[side] ? side : (SIDES.find((one) => rule[one]) ?? 'max');
 	const bound = rule[present];
 	return bound ? { bound: { limit: bound.limit, side: present } } : {};
 }

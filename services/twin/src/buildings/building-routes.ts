@@ -104,10 +104,11 @@ export function addBuildingRoutes(router: Router, { buildings, tables, catalog }
 			if (!found) throw new CrowdVisionError('not_found', 'There is no such room');
 			return found;
 		};
-		roomOf(await buildings.get(idOf(request), memberships(request), 'business_staff'));
+		const present = roomOf(await buildings.get(idOf(request), memberships(request), 'business_staff'));
 		const { thresholds, combine, ...change } = parseBody(roomChange, request.body);
+		const { capacity } = { ...present, ...change };
 		const problems = [
-			...(thresholds ? thresholdSetProblems(thresholds, '/thresholds', catalog) : []),
+			...(thresholds ? thresholdSetProblems(thresholds, '/thresholds', catalog, capacity) : []),
 			...(combine ? combineProblems(combine, '/combine', catalog) : []),
 		];
 		if (problems.length > 0) throw invalid(problems);

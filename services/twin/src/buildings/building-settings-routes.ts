@@ -35,7 +35,11 @@ export function addBuildingSettingsRoutes(
 			memberships: memberships(request),
 			role: 'business_staff',
 			apply: (before) => {
-				const problems = thresholdsProblems(request.body, new Set(before.rooms.map((room) => room.id)), catalog);
+				const problems = thresholdsProblems(
+					request.body,
+					new Map(before.rooms.map((room) => [room.id, room])),
+					catalog,
+				);
 				if (problems.length > 0) throw invalid(problems);
 				requireMatch(ifMatch(request), before.thresholds);
 				return { ...before, thresholds: request.body as Thresholds };

@@ -25,6 +25,26 @@ const limits = async () => {
 	return Object.fromEntries(announced!.rooms.map(({ id, limits }) => [id, limits]));
 };
 
+describe('A2 the levels of limits', () => {
+	it('are kept, returned and announced as they are set, and refused with their path in the wrong order', async () => {
+		const co2 = { max: 1000, clearMax: 900, criticalMax: 2000, risePerMinute: 100, severity: 'info' as const };
+		const set: Thresholds = { building: { co2, occupancy: { severity: 'warning', dwellSeconds: 5 } }, rooms: {} };
+		expect(await twin.call('PUT', `${B}/thresholds`, { token: admin, body: set })).toMatchObject({
+			...{ status: 200, body: set },
+		});
+		const wrong = { building: { co2: { ...co2, clearMax: 1100 } }, rooms: {} };
+		expect(await twin.call('PUT', `${B}/thresholds`, { token: admin, body: wrong })).toMatchObject({
+			status: 422,
+			body: {
+				error: {
+					path: '/building/co2/clearMax',
+					message: expect.stringContaining('must not be above max, which is 1000'),
+				},
+			},
+		});
+	});
+});
+
 describe('the thresholds of a building', () => {
 	const SET: Thresholds = {
 		building: { co2: { max: 1000 }, noise: { max: 80, dwellSeconds: 60 } },
