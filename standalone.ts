@@ -121,7 +121,7 @@ function serverOf(
 	for (const { name, router } of all) app.use(`/${name}`, requestMetrics(metrics, name), limited, router);
 	servePages(app);
 	finishApp(app, logger);
-	const server = createServer(app);
+	const server = createServer(gateway.inFrontOf(app));
 	gateway.attach(server);
 	for (const service of services) service.attach?.(server);
 	return server;

@@ -1,4 +1,4 @@
-import type { Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import { Lifecycle, type Router, type Service } from '@crowdvision/service-kit';
 import type { StartedConfiguration } from './configuration/start.ts';
 import type { Adapt } from './gateway/followed-configuration.ts';
@@ -13,6 +13,11 @@ import { openUplinks } from './gateway/uplinks.ts';
 /** The gateway as its compositions see it: `router` without the prefix `/gateway`, `ingest` with its own path. */
 export interface Gateway extends Service {
 	ingest: Router;
+	/**
+	 * A listener for the HTTP server of an app with `ingest`. It answers plain requests to `/ingest` itself, as the app
+	 * would, for a third of the work.
+	 */
+	inFrontOf(app: RequestListener): RequestListener;
 	attach(server: Server): void;
 	/** For `/readyz`: how full the log is and when it will be, and what time it is. */
 	about(): Record<string, unknown>;
@@ -75,6 +80,7 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
 			name: 'gateway',
 			router: operations.router,
 			ingest: sources.router,
+			inFrontOf: (app) => sources.inFrontOf(app),
 			attach: (server) => sources.attach(server),
 			about: operations.about,
 			trouble: async () => operations.trouble(),

@@ -95,7 +95,7 @@ async function run(configuration: StartedConfiguration): Promise<void> {
 		app.use(gateway.ingest);
 		app.use(requestMetrics(metrics, 'gateway'), limitRequests(config.requestsPerMinute), gateway.router);
 		finishApp(app, logger);
-		const server = createServer(app);
+		const server = createServer(gateway.inFrontOf(app));
 		gateway.attach(server);
 		lifecycle.onStop('http', () => closeServer(server));
 		lifecycle.onStop('intake', () => gateway.stopIntake());

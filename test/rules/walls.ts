@@ -39,7 +39,8 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	'sources/mqtt/packets': '',
 	'sources/mqtt/connection': 'limits normalize sources/mqtt/packets',
 	'sources/mqtt/sessions': 'sources/mqtt/packets topics',
-	sources: 'frame.ts registry.ts access decode decode/message devices downlink intake limits normalize',
+	sources: 'frame.ts registry.ts access decode/message devices downlink limits normalize',
+	'sources/http': 'frame.ts access decode decode/message devices intake limits normalize sources',
 	'sources/mqtt/broker':
 		'frame.ts measures.ts options.ts registry.ts access decode decode/message decode/vendor devices downlink intake ' +
 		'limits normalize sources sources/mqtt/connection sources/mqtt/sessions topics',
@@ -64,7 +65,7 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	'metrics.ts': 'bridge catalog clock downlink ledger log occupancy',
 	gateway:
 		'frame.ts metrics.ts registry.ts access api bridge catalog clock configuration control decode devices downlink ' +
-		'home-assistant intake ledger limits log normalize occupancy rejected sources sources/mqtt/broker ' +
+		'home-assistant intake ledger limits log normalize occupancy rejected sources sources/http sources/mqtt/broker ' +
 		'sources/mqtt/connection sources/mqtt/sessions sources/replay sources/serial topics trace why',
 	'gateway.ts': 'configuration gateway',
 	'index.ts': 'configuration gateway gateway.ts',

@@ -21,6 +21,7 @@ export class Credentials {
 	readonly #registry: Registry;
 	readonly #onRefused: (refused: RefusedSender) => void;
 	readonly #senders = new WeakMap<DeviceClaims, Sender>();
+	readonly #claims = new WeakMap<Sender, DeviceClaims>();
 
 	/** @param onRefused called for each refused sign-in whose sender is known */
 	constructor(tokens: Tokens, registry: Registry, onRefused: (refused: RefusedSender) => void = () => undefined) {
@@ -58,8 +59,16 @@ export class Credentials {
 		if (!sender) {
 			sender = senderOf(claims);
 			this.#senders.set(claims, sender);
+			this.#claims.set(sender, claims);
 		}
 		return sender;
+	}
+
+	/** Whether the token of a sender that was signed in here would be accepted now. */
+	isStillValid(sender: Sender): boolean {
+		const claims = this.#claims.get(sender);
+		if (!claims || !this.#tokens.isDeviceStillValid(claims)) return false;
+		return !this.#registry.isRevoked(sender.id, sender.issuedAt);
 	}
 
 	/**

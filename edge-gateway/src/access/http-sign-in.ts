@@ -1,4 +1,5 @@
 /** Signs in devices that come over HTTP: by bearer token, or by HTTP Basic with device id and token. */
+import { timingSafeEqual } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { bearerToken } from '@crowdvision/service-kit';
@@ -33,10 +34,20 @@ interface Signed {
 	headers: { authorization?: string | undefined };
 }
 
+/** The last credentials of a connection. */
+interface Verified {
+	/** The value of `Authorization`, one byte for each character. */
+	header: Buffer;
+	/** As long as `header`, for the value to compare with it. */
+	compared: Buffer;
+	sender: Sender;
+}
+
 /** Signs in devices over HTTP. Answers to failed attempts are delayed, by address; see SignInThrottle. */
 export class HttpSignIn {
 	readonly #credentials: Credentials;
 	readonly #throttle: SignInThrottle;
+	readonly #verified = new WeakMap<object, Verified>();
 
 	constructor(credentials: Credentials, throttle: SignInThrottle) {
 		this.#credentials = credentials;
@@ -62,5 +73,23 @@ export class HttpSignIn {
 			}
 			throw error;
 		}
+	}
+
+	/** Notes whose credentials came over a connection, for `again`. `authorization` was verified to be the sender's. */
+	remember(connection: object, authorization: string, sender: Sender): void {
+		const header = Buffer.from(authorization, 'latin1');
+		this.#verified.set(connection, { header, compared: Buffer.alloc(header.length), sender });
+	}
+
+	/**
+	 * The sender of the last request of a connection, if this one has the same credentials and `sender` would resolve
+	 * with the same; undefined where only `sender` can tell.
+	 */
+	again(connection: object, authorization: string | undefined): Sender | undefined {
+		const verified = this.#verified.get(connection);
+		if (!verified || authorization?.length !== verified.header.length) return undefined;
+		verified.compared.write(authorization, 'latin1');
+		if (!timingSafeEqual(verified.compared, verified.header)) return undefined;
+		return this.#credentials.isStillValid(verified.sender) ? verified.sender : undefined;
 	}
 }

@@ -1,5 +1,5 @@
 /** Opens the four ways in: serial ports, MQTT, HTTP and Socket.IO. */
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import type { Transport } from '@crowdvision/contracts';
 import { type Router, Site } from '@crowdvision/service-kit';
 import { Credentials } from '../access/credentials.ts';
@@ -8,7 +8,7 @@ import type { GatewayConfig } from '../configuration/gateway-config.ts';
 import { Devices } from '../devices/devices.ts';
 import { SenderLimits } from '../limits/sender-limits.ts';
 import { SignInThrottle } from '../limits/sign-in-throttle.ts';
-import { HttpSource } from '../sources/http.ts';
+import { HttpSource } from '../sources/http/http-source.ts';
 import { MqttSource } from '../sources/mqtt/broker/mqtt-source.ts';
 import { MQTT_LIMITS } from '../sources/mqtt/connection/limits.ts';
 import { registerSerialMetrics } from '../sources/serial/serial-metrics.ts';
@@ -26,6 +26,8 @@ export interface Sources {
 	mqtt: MqttSource;
 	/** `POST /ingest`, with its own path. */
 	router: Router;
+	/** A listener that answers plain requests to `/ingest` itself, and leaves all others to an app with `router`. */
+	inFrontOf(app: RequestListener): RequestListener;
 	/** Devices that are connected, or were. */
 	devices: Devices;
 	senderLimits: SenderLimits;
@@ -89,7 +91,7 @@ export function openSources(
 		addressOf,
 	});
 	mqtt.register(metrics);
-	const http = new HttpSource({ signIn, devices, decoders, senderLimits, refuse });
+	const http = new HttpSource({ signIn, devices, decoders, senderLimits, refuse, site, logger });
 	const socketIo = new SocketIoSource({
 		signIn,
 		devices,
@@ -106,6 +108,9 @@ export function openSources(
 		serial,
 		mqtt,
 		router: http.router,
+		inFrontOf: (app) => (request, response) => {
+			if (!http.takePlain(request, response)) app(request, response);
+		},
 		devices,
 		senderLimits,
 		attach(server) {

@@ -47,6 +47,8 @@ export interface GatewayWorldOptions {
 	time?: TimeSource;
 	/** Wraps the worker that writes the log; see heldDisk. */
 	worker?: (real: CommitWorker) => CommitWorker;
+	/** Leaves every request to express, also the plain ones to `/ingest`. */
+	expressOnly?: boolean;
 	/** Runs when the HTTP server listens but the gateway has not started yet. */
 	beforeStart?: (port: number) => Promise<void>;
 }
@@ -149,7 +151,16 @@ async function open(
 	lifecycle: Lifecycle,
 	stop: () => Promise<void>,
 ): Promise<GatewayWorld> {
-	const { settings = {}, faults, logger, copyOf, time, worker: between = (real) => real, beforeStart } = options;
+	const {
+		settings = {},
+		faults,
+		logger,
+		copyOf,
+		time,
+		worker: between = (real) => real,
+		beforeStart,
+		expressOnly,
+	} = options;
 	const dataDir = await mkdtemp(join(tmpdir(), 'crowdvision-gateway-'));
 	lifecycle.onStop('folder', () => rm(dataDir, { recursive: true, force: true }));
 	if (copyOf !== undefined) await cp(copyOf, dataDir, { recursive: true, filter: isWorthCopying });
@@ -170,7 +181,7 @@ async function open(
 	app.use(gateway.ingest);
 	app.use(gateway.router);
 	finishApp(app, logger);
-	const server = createServer(app);
+	const server = createServer(expressOnly ? app : gateway.inFrontOf(app));
 	gateway.attach(server);
 	lifecycle.onStop('http', () => closeServer(server, 500));
 	const port = await listen(server, 0, '127.0.0.1');

@@ -1,7 +1,7 @@
 /** The pages of lists: what a request asks for, and the cursor that leads to the next page. */
 import { CrowdVisionError, PAGE_BOUNDS, type PageBounds } from '@crowdvision/contracts';
 import type { Request } from 'express';
-import { invalid } from './app.ts';
+import { invalid } from './invalid.ts';
 
 /** Where a page begins: after the item with these values, such as its time and id. Clients see it as opaque text. */
 export type CursorParts = readonly (string | number)[];

@@ -1,5 +1,5 @@
 import { MAX_TIME_LENGTH, readTimestamp, TIME_IN_QUERY, timesAtWall } from '@crowdvision/contracts';
-import { invalid } from './app.ts';
+import { invalid } from './invalid.ts';
 
 /** Later times exceed what Date.UTC and the time zones can represent. */
 const LATEST = Date.UTC(9000, 0);

@@ -38,6 +38,17 @@ export class Site {
 		return plainAddress(address);
 	}
 
+	/**
+	 * As express's `request.ip` in an app of this site: as `addressOf`, but an IPv4 address on a socket of both kinds is
+	 * written as IPv6. Undefined once the connection is gone.
+	 */
+	expressAddressOf(request: IncomingMessage): string | undefined {
+		const { headers, socket } = request;
+		if (headers['x-forwarded-for'] === undefined && headers.forwarded === undefined) return socket.remoteAddress;
+		this.canonicalize(request);
+		return proxyAddress(request, this.#trusts);
+	}
+
 	/** The URL of this installation as the client of a request knows it, without a slash at the end. */
 	urlOf(request: Request): string {
 		if (this.#publicUrl) return this.#publicUrl.href.replace(/\/$/, '');

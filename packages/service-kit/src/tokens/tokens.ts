@@ -46,6 +46,8 @@ class TokenKind<T extends Claims> {
 	readonly maxSeconds: number;
 	readonly claims: Validator<T>;
 	readonly verified = new VerifiedTokens<T>();
+	/** The key that each of the claims was verified with. */
+	readonly keyOf = new WeakMap<T, TokenKey>();
 
 	constructor(audience: string, seconds: number, maxSeconds: number, claims: Validator<T>) {
 		this.audience = audience;
@@ -147,6 +149,12 @@ export class Tokens {
 		return this.#known(token, this.#devices) ?? this.#verify(token, this.#devices);
 	}
 
+	/** Whether claims that `verifyDevice` resolved with would be valid now: key and time can change. */
+	isDeviceStillValid(claims: DeviceClaims): boolean {
+		const key = this.#devices.keyOf.get(claims);
+		return key !== undefined && this.#isValid(claims, key);
+	}
+
 	async #sign(
 		payload: Record<string, unknown>,
 		subject: string,
@@ -181,9 +189,13 @@ export class Tokens {
 	#known<T extends Claims>(token: string, kind: TokenKind<T>): T | undefined {
 		const known = kind.verified.get(token);
 		if (!known) return undefined;
-		if (known.claims.exp * 1000 > this.#expired() && this.keys.holds(known.key)) return known.claims;
+		if (this.#isValid(known.claims, known.key)) return known.claims;
 		kind.verified.delete(token);
 		return undefined;
+	}
+
+	#isValid({ exp }: Claims, key: TokenKey): boolean {
+		return exp * 1000 > this.#expired() && this.keys.holds(key);
 	}
 
 	async #verify<T extends Claims>(token: string, kind: TokenKind<T>): Promise<T> {
@@ -200,6 +212,7 @@ export class Tokens {
 		if (this.clock.known() && payload.iat > this.clock.now() / 1000 + SKEW_SECONDS)
 			throw new CrowdVisionError('unauthenticated', 'The token is not valid yet');
 		kind.verified.add(token, frozen(payload), key);
+		kind.keyOf.set(payload, key);
 		return payload;
 	}
 
