@@ -37,13 +37,14 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 		'frame.ts registry.ts secrets.ts clock decode decode/formats decode/message devices ledger normalize occupancy ' +
 		'rejected trace',
 	'sources/mqtt/packets': '',
-	'sources/mqtt/connection': 'limits normalize sources/mqtt/packets',
+	'sources/mqtt/lane': 'sources/mqtt/packets',
+	'sources/mqtt/connection': 'frame.ts limits normalize sources/mqtt/lane sources/mqtt/packets',
 	'sources/mqtt/sessions': 'sources/mqtt/packets topics',
 	sources: 'frame.ts registry.ts access decode/message devices downlink limits normalize',
 	'sources/http': 'frame.ts access decode decode/message devices intake limits normalize sources',
 	'sources/mqtt/broker':
 		'frame.ts measures.ts options.ts registry.ts access decode decode/message decode/vendor devices downlink intake ' +
-		'limits normalize sources sources/mqtt/connection sources/mqtt/sessions topics',
+		'limits normalize sources sources/mqtt/connection sources/mqtt/lane sources/mqtt/sessions topics',
 	'sources/framing': 'decode/formats decode/message',
 	'sources/serial': 'frame.ts measures.ts options.ts access devices downlink intake normalize sources sources/framing',
 	'sources/replay': 'frame.ts decode rejected sources sources/mqtt/broker',

@@ -13,6 +13,7 @@ export const NOWHERE = '$nowhere';
 export class IngestBroker extends Aedes {
 	/** Filters that may match telemetry, by connected client. Sessions that are away get no telemetry. */
 	readonly #telemetryFilters = new Map<string, Set<string>>();
+	#revision = 0;
 
 	constructor(options: AedesOptions) {
 		super(options);
@@ -26,7 +27,14 @@ export class IngestBroker extends Aedes {
 				Object.keys(subscriptions).map((topic) => ({ topic })),
 			);
 		});
-		this.on('clientDisconnect', (client) => this.#telemetryFilters.delete(client.id));
+		this.on('clientDisconnect', (client) => {
+			if (this.#telemetryFilters.delete(client.id)) this.#revision++;
+		});
+	}
+
+	/** Rises with every change of what `isRouted` returns. */
+	get revision(): number {
+		return this.#revision;
 	}
 
 	/** Whether a message must be routed to subscribers: it may have some, or it is no telemetry. */
@@ -50,13 +58,14 @@ export class IngestBroker extends Aedes {
 			if (!mayMatchTelemetry(topic)) continue;
 			const filters = this.#telemetryFilters.get(clientId) ?? new Set();
 			this.#telemetryFilters.set(clientId, filters.add(topic));
+			this.#revision++;
 		}
 	}
 
 	#removeFilters(clientId: string, removed: string[]): void {
 		const filters = this.#telemetryFilters.get(clientId);
 		for (const filter of removed) filters?.delete(filter);
-		if (filters?.size === 0) this.#telemetryFilters.delete(clientId);
+		if (filters?.size === 0 && this.#telemetryFilters.delete(clientId)) this.#revision++;
 	}
 }
 

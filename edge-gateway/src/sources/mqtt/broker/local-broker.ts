@@ -29,6 +29,7 @@ export type ToClients = (message: LocalMessage) => Promise<void>;
 export class LocalBroker {
 	#toClients: ToClients | undefined;
 	readonly #taps = new Set<{ filter: string; take: Tap }>();
+	#revision = 0;
 
 	/** Has messages sent to the broker's clients from now on; before, only taps get them. */
 	connect(toClients: ToClients): void {
@@ -51,7 +52,16 @@ export class LocalBroker {
 	tap(filter: string, take: Tap): () => void {
 		const tap = { filter, take };
 		this.#taps.add(tap);
-		return () => void this.#taps.delete(tap);
+		this.#revision++;
+		return () => {
+			this.#taps.delete(tap);
+			this.#revision++;
+		};
+	}
+
+	/** Rises with every change of what `isTapped` returns. */
+	get revision(): number {
+		return this.#revision;
 	}
 
 	/** Whether there is a tap on this topic. */

@@ -1,35 +1,24 @@
 /** The MQTT source: the embedded broker that devices connect to. */
 import type { EventEmitter } from 'node:events';
-import type { Server as HttpServer, IncomingMessage } from 'node:http';
-import type { CommandAnswer } from '@crowdvision/contracts';
-import type { Logger, Registry as Metrics } from '@crowdvision/service-kit';
+import type { Server as HttpServer } from 'node:http';
+import type { Registry as Metrics } from '@crowdvision/service-kit';
 import type { AedesPublishPacket, AuthenticateError, Client, PublishPacket } from 'aedes';
-import type { Credentials } from '../../../access/credentials.ts';
-import type { Decoders } from '../../../decode/decoders.ts';
-import type { Availability } from '../../../devices/availability.ts';
-import type { Devices } from '../../../devices/devices.ts';
-import type { CommandChannels } from '../../../downlink/command-channels.ts';
 import { addMqttChannels, isLateCommand } from '../../../downlink/mqtt-channels.ts';
 import type { Take } from '../../../frame.ts';
-import type { Intake } from '../../../intake/intake.ts';
 import { PacedQueue } from '../../../limits/paced-queue.ts';
-import type { SenderLimits } from '../../../limits/sender-limits.ts';
-import type { SignInThrottle } from '../../../limits/sign-in-throttle.ts';
 import type { Sender } from '../../../normalize/identify.ts';
-import type { Registry } from '../../../registry.ts';
 import type { Source } from '../../source.ts';
 import type { MqttConnection } from '../connection/connection.ts';
-import type { MqttLimits } from '../connection/limits.ts';
 import { MqttListener } from '../connection/listener.ts';
 import type { MqttPeer } from '../connection/peer.ts';
 import { Pubacks } from '../connection/puback-writer.ts';
-import type { SessionStore } from '../sessions/session-store.ts';
 import { ClientTopics, hasOnlyQos0 } from './client-topics.ts';
 import { IngestBroker } from './ingest-broker.ts';
-import type { LocalBroker, LocalMessage } from './local-broker.ts';
+import type { LocalMessage } from './local-broker.ts';
 import { registerMqttMetrics } from './metrics.ts';
-import type { MqttTls } from './mqtt-config.ts';
+import type { MqttParts } from './mqtt-parts.ts';
 import { type Done, MqttPublications } from './publications.ts';
+import { ReadingLane, type ReadingLaneParts } from './reading-lane.ts';
 import { guardSessions, lowerQosOfTelemetry } from './session-guard.ts';
 import { SubscriptionLimit } from './subscription-limit.ts';
 import { TakeOvers } from './take-overs.ts';
@@ -40,41 +29,6 @@ const BAD_CREDENTIALS = 4;
 /** CONNACK return code 3: server unavailable. */
 const UNAVAILABLE = 3;
 const EXPIRE_EVERY_MS = 60_000;
-
-interface MqttParts {
-	credentials: Credentials;
-	/** Delays the answers to failed sign-ins; shared with the other ways in. */
-	throttle: SignInThrottle;
-	devices: Devices;
-	availability: Availability;
-	registry: Registry;
-	decoders: Decoders;
-	senderLimits: SenderLimits;
-	/** Sessions and retained messages. Not closed by the source. */
-	sessions: SessionStore;
-	refuse: Intake['refuse'];
-	ignore: Intake['ignore'];
-	/** Where connected devices register to receive commands. */
-	channels: CommandChannels;
-	/** Takes a device's answer to a command; resolves when it is stored. */
-	commands: { answered(from: { sensorId: string; domainName?: string }, answer: CommandAnswer): Promise<void> };
-	/**
-	 * A client that is no device, such as Home Assistant. `maySubscribe`: whether the sender is one and may subscribe to
-	 * the filter. `mayPublish`: false for topics that only the guest may publish to, unless the sender is the guest.
-	 */
-	guest: { maySubscribe(sender: Sender, filter: string): boolean; mayPublish(sender: Sender, topic: string): boolean };
-	/** For other parts of the gateway, which publish messages here and tap into those of clients. */
-	local: LocalBroker;
-	/** Epoch ms. */
-	now(): number;
-	logger: Logger;
-	host: string;
-	port: number;
-	tls?: MqttTls | undefined;
-	limits: MqttLimits;
-	/** The client's address for a WebSocket that may have come through a proxy. */
-	addressOf: (request: IncomingMessage) => string;
-}
 
 /**
  * The embedded MQTT broker, over TCP, over TLS where it is configured, and over WebSocket at `/mqtt`.
@@ -89,6 +43,7 @@ export class MqttSource implements Source {
 	readonly #broker: IngestBroker;
 	readonly #listener: MqttListener;
 	readonly #publications: MqttPublications;
+	readonly #laneParts: ReadingLaneParts;
 	readonly #peers = new WeakMap<Client, MqttPeer>();
 	readonly #stopping = new AbortController();
 	readonly #filters: SubscriptionLimit;
@@ -149,6 +104,9 @@ export class MqttSource implements Source {
 			retainedBy: (topic, device) => parts.sessions.attribute(topic, device),
 			stopping: this.#stopping.signal,
 		});
+		const [broker, { local }, publications] = [this.#broker, parts, this.#publications];
+		const revision = () => broker.revision + local.revision + parts.decoders.generation;
+		this.#laneParts = { broker, local, publications, revision };
 	}
 
 	/** The port of MQTT over TCP, once started. */
@@ -198,12 +156,20 @@ export class MqttSource implements Source {
 	#serve(connection: MqttConnection): void {
 		const client = this.#broker.handle(connection.stream);
 		connection.isUnacknowledged = (packetId) => this.#parts.sessions.isUnacknowledged(client.id, packetId);
-		this.#peers.set(client, { connection, pubacks: new Pubacks(connection), sender: undefined, paced: undefined });
+		this.#peers.set(client, {
+			...{ connection, pubacks: new Pubacks(connection) },
+			...{ sender: undefined, paced: undefined, readings: undefined },
+		});
 	}
 
 	#onReady(client: Client): void {
-		const sender = this.#peers.get(client)?.sender;
+		const peer = this.#peers.get(client);
+		const sender = peer?.sender;
 		if (sender) {
+			const { connection } = peer;
+			const lane = new ReadingLane(this.#laneParts, client, peer, sender);
+			peer.readings = lane;
+			connection.lane.open(lane, connection.keepAlive);
 			const { devices } = this.#parts;
 			devices.connected(sender.id, sender.domainName, 'mqtt');
 			const trouble = this.#takeOvers.trouble(client.id, this.#parts.now());
@@ -328,11 +294,17 @@ export class MqttSource implements Source {
 		return false;
 	}
 
-	#authorizePublish(client: Client | null, packet: PublishPacket, done: Done): void {
+	#authorizePublish(client: Client | null, packet: PublishPacket, onDone: Done): void {
 		const peer = client ? this.#peers.get(client) : undefined;
 		const sender = peer?.sender;
-		if (!client || !peer || !sender) done(new Error('not signed in'));
-		else if (packet.qos < 2) this.#publications.publish(client, peer, sender, packet, done);
+		if (!client || !peer || !sender) return void onDone(new Error('not signed in'));
+		const { lane } = peer.connection;
+		lane.brokerTook();
+		const done: Done = (error) => {
+			lane.brokerDid();
+			onDone(error);
+		};
+		if (packet.qos < 2) this.#publications.publish(client, peer, sender, packet, done);
 		// A message of QoS 2 that is sent again before its release is the same message (MQTT-4.3.3-2): it is acknowledged
 		// and not stored again.
 		else if (this.#parts.sessions.isUnreleased(client, packet.messageId!)) done();

@@ -77,13 +77,19 @@ export class MqttPublications {
 
 	/** Handles a message. Calls `done` when the packet was acknowledged here or may be acknowledged by the broker. */
 	publish(client: Client, peer: MqttPeer, sender: Sender, packet: PublishPacket, done: Done): void {
-		if (packet.qos === 1 && packet.messageId !== undefined) peer.pubacks.expect(packet.messageId);
 		const { paced } = peer;
-		if (!paced || paced.pass()) this.#dispatch(client, peer, sender, packet, done);
+		if (!paced || paced.pass()) this.publishNow(client, peer, sender, packet, done);
 		else {
+			expectPuback(peer, packet);
 			this.#parts.onPaced();
 			paced.hold(() => this.#dispatch(client, peer, sender, packet, done));
 		}
+	}
+
+	/** As `publish`, for a message that the rates of its sender have let pass. */
+	publishNow(client: Client, peer: MqttPeer, sender: Sender, packet: PublishPacket, done: Done): void {
+		expectPuback(peer, packet);
+		this.#dispatch(client, peer, sender, packet, done);
 	}
 
 	#dispatch(client: Client, peer: MqttPeer, sender: Sender, packet: PublishPacket, done: Done): void {
@@ -129,6 +135,7 @@ export class MqttPublications {
 		}
 		frame.context = publication.context;
 		frame.decodeBy = publication.decodeBy;
+		if (publication.decodeBy === undefined) peer.readings?.met(frame);
 		this.#take(frame, (error, accepted) => {
 			if (error)
 				return void this.#retry(client, packet, frame, error).then(
@@ -306,6 +313,10 @@ export class MqttPublications {
 		}
 		return publication;
 	}
+}
+
+function expectPuback({ pubacks }: MqttPeer, { qos, messageId }: PublishPacket): void {
+	if (qos === 1 && messageId !== undefined) pubacks.expect(messageId);
 }
 
 function parsed(raw: Buffer): unknown {

@@ -1,5 +1,6 @@
 /** One MQTT connection between the socket and the broker: checks what comes in, bounds what goes out. */
 import type { Duplex } from 'node:stream';
+import { PublishLane } from '../lane/publish-lane.ts';
 import { OwnBlocks } from '../packets/own-bytes.ts';
 import { PacketGuard } from '../packets/packet-guard.ts';
 import { RULES, type Rule } from '../packets/rules.ts';
@@ -21,8 +22,8 @@ const NOT_WAITING_BYTES = 4096;
 /**
  * Stands between the bytes of one client and the broker, in both directions:
  *
- *   client ─▶ PacketGuard ─▶ broker        invalid packets never reach the broker
- *   client ◀─ limit ◀─────── broker        unread data waits up to a limit, and no other client waits for this one
+ *   client ─▶ PacketGuard ─▶ PublishLane ─▶ broker    invalid packets never reach the broker, nor do most readings
+ *   client ◀─ limit ◀─────────────────────── broker    unread data waits up to a limit, and no other client waits for it
  *
  * It hooks into `read` and `write` of the stream that the broker uses. A stream of its own would cost a tenth of the
  * rate.
@@ -33,7 +34,9 @@ export class MqttConnection {
 	readonly #limits: MqttLimits;
 	readonly #onCut: (rule: Rule) => void;
 	readonly #guard: PacketGuard;
-	readonly #sent = new SentMessages();
+	/** Takes the readings that need no broker. */
+	readonly lane = new PublishLane(() => this.#readOn());
+	readonly #sent = new SentMessages(() => this.lane.answered());
 	readonly #waiting = new OwnBlocks();
 	/**
 	 * Whether the client's session has an unacknowledged message with this identifier from an earlier connection. Set
@@ -59,12 +62,19 @@ export class MqttConnection {
 		const { stream } = this;
 		const read = stream.read.bind(stream);
 		stream.read = (size) => {
-			if (this.#isCut) return null;
-			const chunk: Buffer | null = read(size);
-			const broken = chunk && this.#guard.inspect(chunk);
-			if (!broken) return chunk;
-			this.cut(broken);
-			return null;
+			for (;;) {
+				// Node's own call with 0 only makes the stream fill its buffer.
+				if (this.#isCut || (this.lane.isBusy && size !== 0)) return null;
+				const chunk: Buffer | null = read(size);
+				if (!chunk) return null;
+				const broken = this.#guard.inspect(chunk);
+				if (broken) {
+					this.cut(broken);
+					return null;
+				}
+				const rest = this.lane.pass(chunk);
+				if (rest) return rest;
+			}
 		};
 		stream.write = ((chunk: Buffer | string, ...rest: [BufferEncoding?, (() => void)?]) => {
 			if (this.#isCut) return true;
@@ -75,6 +85,16 @@ export class MqttConnection {
 			// Never false: the broker would make publishers wait until this client has read.
 			return true;
 		}) as Duplex['write'];
+	}
+
+	/** The keep-alive of the client's CONNECT, in seconds; 0: none. */
+	get keepAlive(): number {
+		return this.#guard.keepAlive;
+	}
+
+	/** Has the broker read again. While messages of the lane are under way it finds nothing to read, and stops trying. */
+	#readOn(): void {
+		if (!this.#isCut && !this.stream.destroyed) this.stream.emit('readable');
 	}
 
 	/** Copies data that will wait: a few bytes would keep the larger buffer they are part of, and defeat the limit. */

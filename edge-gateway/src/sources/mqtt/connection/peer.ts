@@ -1,3 +1,4 @@
+import type { Frame } from '../../../frame.ts';
 import type { PacedQueue } from '../../../limits/paced-queue.ts';
 import type { Sender } from '../../../normalize/identify.ts';
 import type { MqttConnection } from './connection.ts';
@@ -11,4 +12,6 @@ export interface MqttPeer {
 	sender: Sender | undefined;
 	/** Undefined until the client has signed in. */
 	paced: PacedQueue | undefined;
+	/** Learns from messages in the gateway's own format. Undefined until the client is connected. */
+	readings: { met(frame: Frame): void } | undefined;
 }

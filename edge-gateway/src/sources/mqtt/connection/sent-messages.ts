@@ -1,5 +1,5 @@
 import { PacketReader, type PacketVisitor } from '../packets/packet-reader.ts';
-import { PUBACK, PUBLISH, PUBREL } from '../packets/packet-types.ts';
+import { PUBACK, PUBLISH, PUBREL, SUBACK, UNSUBACK } from '../packets/packet-types.ts';
 
 const IDS = 65_536;
 
@@ -9,8 +9,14 @@ const IDS = 65_536;
  */
 export class SentMessages implements PacketVisitor<never> {
 	readonly #reader = new PacketReader<never>(this);
+	readonly #onAnswer: () => void;
 	#ofQos1: Uint8Array | undefined;
 	#ofQos2: Uint8Array | undefined;
+
+	/** @param onAnswer called for each SUBACK and UNSUBACK */
+	constructor(onAnswer: () => void) {
+		this.#onAnswer = onAnswer;
+	}
 
 	/** Reads the bytes that are written to the client. */
 	inspect(chunk: Uint8Array): void {
@@ -30,6 +36,7 @@ export class SentMessages implements PacketVisitor<never> {
 	head(first: number, bytes: Uint8Array, _start: number, end: number): undefined {
 		const type = first >> 4;
 		const qos = (first >> 1) & 3;
+		if (type === SUBACK || type === UNSUBACK) this.#onAnswer();
 		if (!(type === PUBLISH && qos > 0) && type !== PUBREL) return undefined;
 		const id = bytes[end - 2]! * 256 + bytes[end - 1]!;
 		// A resumed session may begin with the PUBREL of a message that was sent on an earlier connection.

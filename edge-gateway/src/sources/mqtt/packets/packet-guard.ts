@@ -38,6 +38,8 @@ export class PacketGuard implements PacketVisitor<Rule> {
 	readonly #mayAcknowledge: MayAcknowledge;
 	readonly #reader = new PacketReader<Rule>(this);
 	#connected = false;
+	/** The keep-alive of the CONNECT, in seconds (section 3.1.2.10); 0: none. */
+	keepAlive = 0;
 
 	constructor(limits: PacketLimits, mayAcknowledge: MayAcknowledge) {
 		this.#limits = limits;
@@ -77,7 +79,7 @@ export class PacketGuard implements PacketVisitor<Rule> {
 			case PUBLISH:
 				return publishViolation(first, bytes, start, end);
 			case CONNECT:
-				return connectViolation(bytes, start, end);
+				return this.#connectViolation(bytes, start, end);
 			case SUBSCRIBE:
 				return filtersViolation(bytes, start, end, 1, RULES.noFilter);
 			case UNSUBSCRIBE:
@@ -94,6 +96,14 @@ export class PacketGuard implements PacketVisitor<Rule> {
 
 	lengthTooLong(): Rule {
 		return RULES.length;
+	}
+
+	#connectViolation(bytes: Uint8Array, start: number, end: number): Rule | undefined {
+		const violation = connectViolation(bytes, start, end);
+		// Protocol name, level and flags stand before it.
+		const at = start + 2 + bytes[start]! * 256 + bytes[start + 1]! + 2;
+		if (!violation) this.keepAlive = bytes[at]! * 256 + bytes[at + 1]!;
+		return violation;
 	}
 
 	/** A PUBREL for an unknown message is allowed: its PUBCOMP may have been lost and is sent again (section 4.3.3). */
