@@ -51,6 +51,7 @@ export class Registry {
 	/** Undefined after a change of a building, until it is computed again. */
 	#isShared: boolean | undefined;
 	#home: string | undefined;
+	#revision = 0;
 
 	private constructor(file: CheckpointFile<RegistryCopy>, adopted: SensorLookup | undefined) {
 		this.#file = file;
@@ -69,6 +70,11 @@ export class Registry {
 		for (const [id, revocation] of Object.entries(value?.revoked ?? {})) registry.#revoked.set(id, revocation);
 		registry.#home = value?.home;
 		return registry;
+	}
+
+	/** Rises with every change. */
+	get revision(): number {
+		return this.#revision;
 	}
 
 	building(id: string): RetainedBuilding | undefined {
@@ -209,6 +215,7 @@ export class Registry {
 			bus.watch(TABLES.buildings, (id, value) => this.#update(this.#buildings, id, value)),
 			bus.watch(TABLES.sensors, (key, value) => {
 				this.#sensors.set(key, value === null ? undefined : (JSON.parse(value) as RetainedSensor));
+				this.#revision++;
 				this.#saveSoon();
 			}),
 			bus.watch(TABLES.revokedDevices, (id, value) => this.#update(this.#revoked, id, value)),
@@ -219,6 +226,7 @@ export class Registry {
 	#update<T>(table: Map<string, T>, id: string, value: string | null): void {
 		if (value === null) table.delete(id);
 		else table.set(id, JSON.parse(value) as T);
+		this.#revision++;
 		this.#isShared = undefined;
 		this.#generations.delete(id);
 		this.#saveSoon();

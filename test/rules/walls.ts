@@ -36,6 +36,7 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	intake:
 		'frame.ts registry.ts secrets.ts clock decode decode/formats decode/message devices ledger normalize occupancy ' +
 		'rejected trace',
+	'intake/shapes': 'frame.ts clock devices intake ledger normalize trace',
 	'sources/mqtt/packets': '',
 	'sources/mqtt/lane': 'sources/mqtt/packets',
 	'sources/mqtt/connection': 'frame.ts limits normalize sources/mqtt/lane sources/mqtt/packets',
@@ -44,7 +45,7 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	'sources/http': 'frame.ts access decode decode/message devices intake limits normalize sources',
 	'sources/mqtt/broker':
 		'frame.ts measures.ts options.ts registry.ts access decode decode/message decode/vendor devices downlink intake ' +
-		'limits normalize sources sources/mqtt/connection sources/mqtt/lane sources/mqtt/sessions topics',
+		'intake/shapes limits normalize sources sources/mqtt/connection sources/mqtt/lane sources/mqtt/sessions topics',
 	'sources/framing': 'decode/formats decode/message',
 	'sources/serial': 'frame.ts measures.ts options.ts access devices downlink intake normalize sources sources/framing',
 	'sources/replay': 'frame.ts decode rejected sources sources/mqtt/broker',
@@ -66,7 +67,8 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	'metrics.ts': 'bridge catalog clock downlink ledger log occupancy',
 	gateway:
 		'frame.ts metrics.ts registry.ts access api bridge catalog clock configuration control decode devices downlink ' +
-		'home-assistant intake ledger limits log normalize occupancy rejected sources sources/http sources/mqtt/broker ' +
+		'home-assistant intake intake/shapes ledger limits log normalize occupancy rejected sources sources/http ' +
+		'sources/mqtt/broker ' +
 		'sources/mqtt/connection sources/mqtt/sessions sources/replay sources/serial topics trace why',
 	'gateway.ts': 'configuration gateway',
 	'index.ts': 'configuration gateway gateway.ts',

@@ -11,6 +11,7 @@ export class Admission {
 	#deny: RegExp | undefined;
 	/** Decisions by `device sensor`, as nearly all readings come from the same few. */
 	readonly #refusals = new Map<string, string | undefined>();
+	#revision = 0;
 
 	constructor(config: DevicesConfig, adoptions: Pick<Adoptions, 'hasRetired' | 'replacedBy'>) {
 		this.#adoptions = adoptions;
@@ -22,6 +23,12 @@ export class Admission {
 		this.#allow = anyOf(allow);
 		this.#deny = anyOf(deny);
 		this.#refusals.clear();
+		this.#revision++;
+	}
+
+	/** Rises with every change of the lists. */
+	get revision(): number {
+		return this.#revision;
 	}
 
 	/**

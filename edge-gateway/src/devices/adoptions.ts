@@ -62,6 +62,7 @@ export class Adoptions {
 	readonly #published = new SensorsById<RetainedAdoption>();
 	readonly #stopping = new AbortController();
 	readonly #watches: Subscription[] = [];
+	#revision = 0;
 	#bus: Bus | undefined;
 	#republishing: Promise<void> | undefined;
 
@@ -84,6 +85,11 @@ export class Adoptions {
 	static open(path: string, parts: AdoptionsParts): Adoptions {
 		const file = new CheckpointFile<StoredAdoptions>(path);
 		return new Adoptions(file, file.read().value, parts);
+	}
+
+	/** Rises with every change. */
+	get revision(): number {
+		return this.#revision;
 	}
 
 	/** The places of adopted sensors with this id that are not yet in twin's registry. */
@@ -136,6 +142,7 @@ export class Adoptions {
 		await this.#file.write({ adopted: Object.fromEntries(adopted), retired: Object.fromEntries(retired) });
 		replaceAll(this.#adopted, adopted);
 		replaceAll(this.#retired, retired);
+		this.#revision++;
 		this.#onPlaced(sensorId, buildingId);
 		this.#publish(key);
 	}
@@ -201,6 +208,7 @@ export class Adoptions {
 
 	#change(change: () => unknown): void {
 		change();
+		this.#revision++;
 		const stored = { adopted: Object.fromEntries(this.#adopted), retired: Object.fromEntries(this.#retired) };
 		this.#file
 			.write(stored)

@@ -5,6 +5,7 @@ import { Decoders } from '../decode/decoders.ts';
 import { Admission } from '../devices/admission.ts';
 import { deliverTo, type Take } from '../frame.ts';
 import { Intake } from '../intake/intake.ts';
+import { ReadingShapes } from '../intake/shapes/reading-shapes.ts';
 import { LocalBroker } from '../sources/mqtt/broker/local-broker.ts';
 import { Replay } from '../sources/replay/replay.ts';
 import { CodecWarnings } from '../trace/codec-warnings.ts';
@@ -33,6 +34,8 @@ export interface OpenIntake {
 	/** Keys that no rule reads. */
 	unknownFields: UnknownFields;
 	codecWarnings: CodecWarnings;
+	/** Takes readings that repeat others but for their numbers. */
+	shapes: ReadingShapes;
 }
 
 export function openIntake(
@@ -53,7 +56,14 @@ export function openIntake(
 	const unknownFields = new UnknownFields();
 	const codecWarnings = new CodecWarnings();
 	const admission = new Admission(config.devices, adoptions);
+	const shapes = new ReadingShapes({
+		...{ log, clock, cadences, availability, recorder, ledger, trace, metrics },
+		isWaiting: (senderId) => intake.isWaiting(senderId),
+		revision: () =>
+			registry.revision + adoptions.revision + admission.revision + decoders.generation + metrics.catalog.version,
+	});
 	const intake = new Intake({
+		onWritten: shapes.wrote,
 		log,
 		clock,
 		registry,
@@ -84,5 +94,6 @@ export function openIntake(
 		trace,
 		unknownFields,
 		codecWarnings,
+		shapes,
 	};
 }

@@ -44,7 +44,7 @@ export interface Sources {
 export function openSources(
 	parts: GatewayParts,
 	{ registry, availability, sessions, ledger }: Storage,
-	{ take, refuse, ignore, decoders, local, trace }: OpenIntake,
+	{ take, refuse, ignore, decoders, local, trace, shapes }: OpenIntake,
 	{ channels, downlink, homeAssistant }: Uplinks,
 ): Sources {
 	const { config, clock, tokens, logger, metrics } = parts;
@@ -86,6 +86,7 @@ export function openSources(
 		host: config.host,
 		port: config.mqttPort,
 		sessions,
+		shapes,
 		tls: config.mqttTls,
 		limits,
 		addressOf,

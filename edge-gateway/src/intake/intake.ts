@@ -8,7 +8,6 @@ import type { DecodeBy } from '../decode/decoders.ts';
 import { decodeFrame, decodeReading, parsePayload } from '../decode/formats/canonical.ts';
 import type { Decoded } from '../decode/message/candidate.ts';
 import { type Decoding, NO_READING, type NoReading } from '../decode/message/decoder.ts';
-import type { Admission } from '../devices/admission.ts';
 import type { Availability } from '../devices/availability.ts';
 import { Cadences } from '../devices/cadences.ts';
 import type { Quarantine } from '../devices/quarantine.ts';
@@ -17,48 +16,19 @@ import { sightingOf, UnknownSensorError } from '../devices/unknown-sensor.ts';
 import { type Completion, deliverTo, type Frame, type Refused } from '../frame.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { count, type Tally } from '../ledger/tally.ts';
-import type { Occupancy } from '../occupancy/occupancy.ts';
-import type { Registry } from '../registry.ts';
 import { refusalOf } from '../rejected/refusal-of.ts';
 import type { Rejected } from '../rejected/rejected.ts';
 import type { Recorder } from '../trace/recorder.ts';
-import type { Trace } from '../trace/trace.ts';
 import type { OnDeferred } from './completion.ts';
 import { countDecoded } from './count-decoded.ts';
 import { FrameTrace } from './frame-trace.ts';
+import type { IntakeParts } from './intake-parts.ts';
 import { named, nameStrangers } from './named.ts';
-import { type NoteParts, type Notes, noteDecoded, noteOwn, withWarnings } from './notes.ts';
+import { type NoteParts, noteDecoded, noteOwn, withWarnings } from './notes.ts';
 import { noteRefused, notingTaken } from './origin.ts';
 import { entriesOf, nothingSound, type Parts, partsOf, rejectedParts, sortParts } from './parts.ts';
-import { type Checked, type IntakeMetrics, ReadingValidator, toClientError } from './reading-validator.ts';
+import { type Checked, ReadingValidator, toClientError } from './reading-validator.ts';
 import { type Arrival, ReadingWriter } from './reading-writer.ts';
-
-export interface IntakeParts {
-	log: Log;
-	clock: Clock;
-	registry: Registry;
-	occupancy: Occupancy;
-	rejected: Rejected;
-	ledger: Ledger;
-	/** Which sensors may send; default: all. */
-	admission?: Admission;
-	/** Lists sensors whose place is not known. */
-	quarantine?: Quarantine;
-	/** Which ids sensors keep, and how people call them. */
-	names?: SensorNames;
-	/** Notified of every sensor that sends. */
-	availability?: Availability;
-	/** Learns how often each sensor speaks; default: anew, and nothing is kept. */
-	cadences?: Cadences;
-	/** Keeps the last raw frames. */
-	recorder?: Recorder;
-	trace?: Trace;
-	/** Keep what decoders tell of messages beside their readings. */
-	notes?: Notes;
-	/** Default: the built-in ones. */
-	metrics?: IntakeMetrics;
-	gatewayId: string;
-}
 
 /**
  * One frame on its way from a source to the log:
@@ -113,7 +83,8 @@ export class Intake {
 		this.#catalog = parts.metrics?.catalog ?? BUILT_IN_METRICS;
 		this.#notes = { ...parts.notes, names: this.#names, follow: this.#follow, catalog: this.#catalog };
 		const [follow, onDeferred] = [this.#follow, this.#onDeferred];
-		const options = { log, clock, occupancy, cadences, registry, ledger, follow, onDeferred, gatewayId };
+		const { onWritten } = parts;
+		const options = { log, clock, occupancy, cadences, registry, ledger, follow, onDeferred, onWritten, gatewayId };
 		this.#writer = new ReadingWriter(options);
 	}
 
@@ -137,6 +108,11 @@ export class Intake {
 		if (frame.decodeBy !== undefined) this.#takeDecoded(arrival, frame.decodeBy);
 		else if (this.#queue.isWaiting(frame.sender.id)) this.#takeInTurn(arrival);
 		else this.#takeCanonical(arrival);
+	}
+
+	/** Whether frames of a sender wait for a decoder. */
+	isWaiting(senderId: string): boolean {
+		return this.#queue.isWaiting(senderId);
 	}
 
 	/** A frame in the gateway's own format: one reading, several in the short form, or an array of them. */

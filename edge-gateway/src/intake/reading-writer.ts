@@ -24,6 +24,17 @@ export interface Arrival {
 	onDurable: Completion;
 }
 
+/** A record as it was handed to the log. */
+export interface WrittenRecord {
+	offset: number;
+	/** Epoch ms. */
+	receivedAt: number;
+	json: string;
+}
+
+/** Called with the only reading of a frame, and its record. */
+export type OnWritten = (frame: Frame, reading: Checked, record: WrittenRecord) => void;
+
 export interface ReadingWriterParts {
 	log: Log;
 	clock: Pick<Clock, 'era'>;
@@ -33,6 +44,7 @@ export interface ReadingWriterParts {
 	ledger: Ledger;
 	follow: FrameTrace;
 	onDeferred: OnDeferred;
+	onWritten?: OnWritten | undefined;
 	gatewayId: string;
 	registry: Pick<Registry, 'generationOf'>;
 }
@@ -55,6 +67,7 @@ export class ReadingWriter {
 	readonly #ledger: Ledger;
 	readonly #follow: FrameTrace;
 	readonly #onDeferred: OnDeferred;
+	readonly #onWritten: OnWritten | undefined;
 	readonly #encoder: ReadingEncoder;
 	readonly #registry: ReadingWriterParts['registry'];
 
@@ -67,6 +80,7 @@ export class ReadingWriter {
 		this.#follow = parts.follow;
 		this.#onDeferred = parts.onDeferred;
 		this.#registry = parts.registry;
+		this.#onWritten = parts.onWritten;
 		this.#encoder = new ReadingEncoder(parts.log.id, parts.gatewayId);
 	}
 
@@ -93,6 +107,7 @@ export class ReadingWriter {
 			: onDurable;
 		const changes = change ? [change.applied] : NO_CHANGES;
 		this.#log.enqueue(payload, receivedAt, key, completion(tally, counts, changes, followed, this.#onDeferred));
+		this.#onWritten?.(frame, item, { offset, receivedAt, json: payload });
 	}
 
 	/** Writes the readings of a batch: all of them or none. */

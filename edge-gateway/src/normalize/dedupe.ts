@@ -15,21 +15,31 @@ export function dedupKey(
 	{ seriesId = reading.sensorId, generation }: { seriesId?: string; generation?: string | undefined } = {},
 ): DedupKey | undefined {
 	if (reading.seq === undefined) return undefined;
-	let hash = mixNumber(OFFSET_BASIS, reading.value);
-	hash = mixText(hash, reading.unit ?? '');
-	const { observedAt } = reading;
-	if (observedAt !== undefined)
-		hash = typeof observedAt === 'number' ? mixNumber(hash, observedAt) : mixText(hash, observedAt);
-	hash = mixText(mixText(hash, buildingId), roomId);
-	// A first generation may become known, or be given by an update, between a reading and its redelivery.
-	if (generation !== undefined && !isFirstGeneration(generation)) hash = mixText(hash, generation);
+	const { value, unit, observedAt } = reading;
 	// Well-formed, because it is compared with text that was written as UTF-8.
 	return {
 		source: `${seriesId} ${reading.metric}`,
 		boot: reading.boot?.toWellFormed() ?? '',
 		seq: reading.seq,
-		hash: hash >>> 0,
+		hash: contentHash(value, unit, observedAt, { buildingId, roomId, generation }),
 	};
+}
+
+/** The hash of what a reading says, in 32 bits: of its value, unit and time as they were sent, and of its place. */
+export function contentHash(
+	value: number,
+	unit: string | undefined,
+	observedAt: number | string | undefined,
+	{ buildingId, roomId, generation }: { buildingId: string; roomId: string; generation: string | undefined },
+): number {
+	let hash = mixNumber(OFFSET_BASIS, value);
+	hash = mixText(hash, unit ?? '');
+	if (observedAt !== undefined)
+		hash = typeof observedAt === 'number' ? mixNumber(hash, observedAt) : mixText(hash, observedAt);
+	hash = mixText(mixText(hash, buildingId), roomId);
+	// A first generation may become known, or be given by an update, between a reading and its redelivery.
+	if (generation !== undefined && !isFirstGeneration(generation)) hash = mixText(hash, generation);
+	return hash >>> 0;
 }
 
 /** As `dedupKey`, for a reading without a `seq` in a refused message that is replayed, perhaps more than once. */

@@ -6,6 +6,7 @@ import { closedError, LogFullError } from './errors.ts';
 import type { FullOptions } from './options.ts';
 import type { Retention } from './retention/retention.ts';
 import { type DedupKey, encodedBound, tooLarge } from './segment/record.ts';
+import type { RecordImage } from './segment/record-image.ts';
 import type { Segments } from './segment/segments.ts';
 
 /** A record to append. */
@@ -103,6 +104,19 @@ export class Appender {
 		if (key) dedup.remember(key, seconds);
 		batch.onDurable(onDurable);
 		commits.added(batch);
+	}
+
+	/** As Log.enqueueImage. */
+	enqueueImage(image: RecordImage, at: number): boolean {
+		const { commits, dedup } = this.#parts;
+		const pending = commits.pendingBytes + image.length;
+		if (this.#closed || pending > MAX_PENDING_BYTES || !this.#makeRoom(pending)) return false;
+		const batch = commits.batchFor(image.length);
+		const seconds = this.#parts.seconds();
+		batch.pushImage(image, at, seconds);
+		if (image.key) dedup.remember(image.key, seconds);
+		commits.added(batch);
+		return true;
 	}
 
 	#makeRoom(bytes: number): boolean {

@@ -13,4 +13,5 @@ export type { Incident } from './recovery/incident.ts';
 export { type LogFolder, readLogFolder } from './recovery/read-folder.ts';
 export type { Thin, WhenFull } from './retention/policy.ts';
 export type { DedupKey, LogRecord } from './segment/record.ts';
+export { RecordImage } from './segment/record-image.ts';
 export type { LogStats } from './stats.ts';

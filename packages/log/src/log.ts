@@ -17,6 +17,7 @@ import { type Recovered, recover } from './recovery/recovery.ts';
 import { scrub } from './recovery/scrub.ts';
 import type { ReadLimits } from './segment/reader.ts';
 import type { DedupKey, LogRecord } from './segment/record.ts';
+import type { RecordImage } from './segment/record-image.ts';
 import type { LogStats } from './stats.ts';
 
 export interface ReadResult {
@@ -137,6 +138,20 @@ export class Log {
 	 */
 	enqueue(payload: Buffer | string, at: number, key: DedupKey | undefined, onDurable: OnDurable): void {
 		this.#parts.appender.enqueue(payload, at, key, onDurable);
+	}
+
+	/**
+	 * As `enqueue`, for a record whose bytes are ready: they are completed and copied, so the image may be changed at once.
+	 * It must not be larger than a record may be. False when there is no room, or the log is closed: `enqueue` then says
+	 * why. Ask with `whenDurable` when it is on disk.
+	 */
+	enqueueImage(image: RecordImage, at: number): boolean {
+		return this.#parts.appender.enqueueImage(image, at);
+	}
+
+	/** Calls back once: when everything appended so far is on disk, else with the error of what could not be written. */
+	whenDurable(onDurable: OnDurable): void {
+		this.#parts.commits.whenDurable(onDurable);
 	}
 
 	/** Resolves when everything appended so far is on disk; rejects when any of it could not be written. */

@@ -1,4 +1,5 @@
 import { type DedupKey, encodeRecord } from '../segment/record.ts';
+import type { RecordImage } from '../segment/record-image.ts';
 
 /** Called once: without an error when the records are on disk or were `dropped` by the policy, else with the error. */
 export type OnDurable = (error?: Error, dropped?: boolean) => void;
@@ -45,6 +46,17 @@ export class Batch {
 	/** Encodes a record at the end, where its room must be reserved. */
 	push(at: number, seconds: number, payload: Buffer | string, key: DedupKey | undefined): void {
 		this.length = encodeRecord(this.#bytes, this.length, this.end, at, seconds, payload, key);
+		this.#added(at, key);
+	}
+
+	/** Copies a record at the end, where its room must be reserved. */
+	pushImage(image: RecordImage, at: number, seconds: number): void {
+		image.seal(this.end, at, seconds);
+		this.length += image.bytes.copy(this.#bytes, this.length, 0, image.length);
+		this.#added(at, image.key);
+	}
+
+	#added(at: number, key: DedupKey | undefined): void {
 		this.end++;
 		if (this.records === 0) this.firstAt = at;
 		this.records++;

@@ -1,7 +1,7 @@
 import { LogWriteError } from '../errors.ts';
 import { encodeSegmentHeader, SEGMENT_HEADER, type Segment, segmentPath } from '../segment/segment.ts';
 import type { Segments } from '../segment/segments.ts';
-import { Batch } from './batch.ts';
+import { Batch, type OnDurable } from './batch.ts';
 import type { CommitWorker } from './worker.ts';
 
 const MAX_REUSED_BUFFER = 4 * 1024 * 1024;
@@ -89,6 +89,13 @@ export class GroupCommit {
 	/** Assigns `count` offsets to records that are not stored. */
 	skipOffsets(count: number): void {
 		this.#nextOffset += count;
+	}
+
+	/** Calls back when everything added so far is on disk, or when any of it could not be written. */
+	whenDurable(onDurable: OnDurable): void {
+		const batch = this.#pending ?? this.#writing;
+		if (batch) batch.onDurable(onDurable);
+		else onDurable();
 	}
 
 	/** Resolves when everything added so far is on disk; rejects when any of it could not be written. */

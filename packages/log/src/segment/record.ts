@@ -22,7 +22,7 @@ const RECORD_MAGIC = 0x1d5ac3f5;
 export const RECORD_HEADER = 32;
 export const MAX_PAYLOAD = 1024 * 1024;
 const MAX_NAME = 255;
-const KEY_FIXED = 14;
+export const KEY_FIXED = 14;
 const KEY_LENGTH_BITS = 10;
 const KEY_LENGTH_MASK = 2 ** KEY_LENGTH_BITS - 1;
 /** The log time in a record wraps after this many seconds, 48 days. */
@@ -93,13 +93,26 @@ export function encodeRecord(
 	}
 	const keyLength = end - position - RECORD_HEADER;
 	end += typeof payload === 'string' ? target.write(payload, end) : payload.copy(target, end);
+	writeHeader(target, position, end - position, keyLength, offset, at, seconds);
+	target.writeUInt32LE(crc32(target.subarray(position + 8, end)), position + 4);
+	return end;
+}
+
+/** Writes the header of a record but for its CRC. `length` is that of the whole record. */
+export function writeHeader(
+	target: Buffer,
+	position: number,
+	length: number,
+	keyLength: number,
+	offset: number,
+	at: number,
+	seconds: number,
+): void {
 	target.writeUInt32LE(RECORD_MAGIC, position);
-	target.writeUInt32LE(end - position, position + 8);
+	target.writeUInt32LE(length, position + 8);
 	target.writeUInt32LE((keyLength | (seconds << KEY_LENGTH_BITS)) >>> 0, position + 12);
 	target.writeDoubleLE(offset, position + 16);
 	target.writeDoubleLE(at, position + 24);
-	target.writeUInt32LE(crc32(target.subarray(position + 8, end)), position + 4);
-	return end;
 }
 
 /** `whole`: a valid record of that length. `cut`: may be a record, but `bytes` ends inside it. `bad`: not a record. */

@@ -1,13 +1,14 @@
 import { collectedMetrics, type Registry } from '@crowdvision/service-kit';
 import type { MqttListener } from '../connection/listener.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
+import type { LaneCounts } from './reading-lane.ts';
 
 /** Registers the Prometheus metrics of the MQTT source. */
 export function registerMqttMetrics(
 	metrics: Registry,
 	listener: MqttListener,
 	sessions: SessionStore,
-	counts: { withheld: () => number; overBound: () => number; takeOvers: () => number },
+	counts: { withheld: () => number; overBound: () => number; takeOvers: () => number; lane: LaneCounts },
 ): void {
 	const { gauge, counter } = collectedMetrics(metrics);
 	counter(
@@ -51,5 +52,17 @@ export function registerMqttMetrics(
 		'gateway_mqtt_takeovers_total',
 		'MQTT connections that ended because another one used the same client id; if it rises, two boards share one',
 		counts.takeOvers,
+	);
+	counter(
+		'gateway_mqtt_fast_lane_total',
+		'MQTT messages that the broker never saw: way="shape" for those that repeat another but for their numbers',
+		() => {
+			const { shaped, total } = counts.lane;
+			return [
+				[{ way: 'shape' }, shaped],
+				[{ way: 'whole' }, total - shaped],
+			] as const;
+		},
+		['way'],
 	);
 }

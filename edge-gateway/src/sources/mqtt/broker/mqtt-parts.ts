@@ -8,6 +8,7 @@ import type { Availability } from '../../../devices/availability.ts';
 import type { Devices } from '../../../devices/devices.ts';
 import type { CommandChannels } from '../../../downlink/command-channels.ts';
 import type { Intake } from '../../../intake/intake.ts';
+import type { ReadingShapes } from '../../../intake/shapes/reading-shapes.ts';
 import type { SenderLimits } from '../../../limits/sender-limits.ts';
 import type { SignInThrottle } from '../../../limits/sign-in-throttle.ts';
 import type { Sender } from '../../../normalize/identify.ts';
@@ -31,6 +32,8 @@ export interface MqttParts {
 	sessions: SessionStore;
 	refuse: Intake['refuse'];
 	ignore: Intake['ignore'];
+	/** Takes readings that repeat others but for their numbers. */
+	shapes: ReadingShapes;
 	/** Where connected devices register to receive commands. */
 	channels: CommandChannels;
 	/** Takes a device's answer to a command; resolves when it is stored. */

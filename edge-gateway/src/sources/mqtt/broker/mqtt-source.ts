@@ -104,9 +104,9 @@ export class MqttSource implements Source {
 			retainedBy: (topic, device) => parts.sessions.attribute(topic, device),
 			stopping: this.#stopping.signal,
 		});
-		const [broker, { local }, publications] = [this.#broker, parts, this.#publications];
-		const revision = () => broker.revision + local.revision + parts.decoders.generation;
-		this.#laneParts = { broker, local, publications, revision };
+		const { local, shapes } = parts;
+		const counts = { shaped: 0, total: 0 };
+		this.#laneParts = { broker: this.#broker, local, shapes, devices, publications: this.#publications, counts };
 	}
 
 	/** The port of MQTT over TCP, once started. */
@@ -150,6 +150,7 @@ export class MqttSource implements Source {
 			withheld: () => this.#withheld,
 			overBound: () => this.#filters.refused + this.#sessionsRefused,
 			takeOvers: () => this.#takeOvers.total,
+			lane: this.#laneParts.counts,
 		});
 	}
 

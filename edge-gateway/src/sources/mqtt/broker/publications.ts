@@ -11,6 +11,7 @@ import type { Intake } from '../../../intake/intake.ts';
 import { isForeign, notAllowed, type Sender } from '../../../normalize/identify.ts';
 import type { Registry } from '../../../registry.ts';
 import type { TenantTopics } from '../../../topics/tenant-topics.ts';
+import type { MqttConnection } from '../connection/connection.ts';
 import type { MqttPeer } from '../connection/peer.ts';
 import { PubackWriter } from '../connection/puback-writer.ts';
 import { type IngestBroker, NOWHERE } from './ingest-broker.ts';
@@ -137,18 +138,24 @@ export class MqttPublications {
 		frame.decodeBy = publication.decodeBy;
 		if (publication.decodeBy === undefined) peer.readings?.met(frame);
 		this.#take(frame, (error, accepted) => {
-			if (error)
-				return void this.#retry(client, packet, frame, error).then(
-					() => this.#complete(client, peer, packet, done),
-					done,
-				);
+			if (error) return this.retry(client, peer, packet, frame, error, done);
 			this.#parts.devices.received(sender.id, sender.domainName, 'mqtt', accepted);
-			const offered = this.#offer(frame, packet, retain);
-			// Messages that a decoder reads are for the gateway and its taps, never for other devices.
-			if (publication.decodeBy !== undefined && isForeignTopic(packet.topic)) packet.topic = NOWHERE;
-			if (offered) return void offered.then(() => this.#complete(client, peer, packet, done), done);
-			this.#complete(client, peer, packet, done);
+			this.stored(client, peer, packet, frame, done, retain);
 		});
+	}
+
+	/** Goes on with a message that is on disk: gives it to taps and subscribers, then acknowledges it. */
+	stored(client: Client, peer: MqttPeer, packet: PublishPacket, frame: Frame, done: Done, retain = false): void {
+		const offered = this.#offer(frame, packet, retain);
+		// Messages that a decoder reads are for the gateway and its taps, never for other devices.
+		if (frame.decodeBy !== undefined && isForeignTopic(packet.topic)) packet.topic = NOWHERE;
+		if (offered) void offered.then(() => this.#complete(client, peer, packet, done), done);
+		else this.#complete(client, peer, packet, done);
+	}
+
+	/** Goes on with a message that was not taken, with the error that kept it from it. */
+	retry(client: Client, peer: MqttPeer, packet: PublishPacket, frame: Frame, error: Error, done: Done): void {
+		this.#retry(client, packet, frame, error).then(() => this.#complete(client, peer, packet, done), done);
 	}
 
 	/**
@@ -173,11 +180,13 @@ export class MqttPublications {
 		packet.qos = 0;
 		packet.topic = NOWHERE;
 		packet.retain = false;
-		// Reads no further messages from a client that does not read its acknowledgements. aedes emits `drain` also when
-		// the connection closes.
-		const { stream } = pubacks.connection;
-		if (stream.writableNeedDrain && !stream.destroyed) stream.once('drain', () => done());
-		else done();
+		whenWritable(pubacks.connection, done);
+	}
+
+	/** Acknowledges messages that are on disk and that nobody else gets. Packet identifier 0: not to be acknowledged. */
+	acknowledgeAll({ pubacks }: MqttPeer, packetIds: readonly number[], done: () => void): void {
+		for (const id of packetIds) if (id > 0) this.#pubacks.acknowledge(pubacks, id);
+		whenWritable(pubacks.connection, done);
 	}
 
 	#take(frame: Frame, onDurable: Completion): void {
@@ -313,6 +322,15 @@ export class MqttPublications {
 		}
 		return publication;
 	}
+}
+
+/**
+ * Calls back when a client has read its acknowledgements: until then no further messages are read from it. aedes emits
+ * `drain` also when the connection closes.
+ */
+function whenWritable({ stream }: MqttConnection, done: () => void): void {
+	if (stream.writableNeedDrain && !stream.destroyed) stream.once('drain', () => done());
+	else done();
 }
 
 function expectPuback({ pubacks }: MqttPeer, { qos, messageId }: PublishPacket): void {
