@@ -37,17 +37,19 @@ export interface Repeating {
 	readonly sender: Sender;
 	/** The one that was used last comes first. Emptied when they no longer hold. */
 	readonly shapes: Shape[];
-	/** Messages until the next one is learnt from, and how many these are in general. */
-	wait: number;
-	pause: number;
+	/** Messages that may still be learnt from; rises with each that a shape fits. */
+	lessons: number;
+	/** Messages that were not learnt from since the last that was. */
+	skipped: number;
 }
 
 /** Devices send two or three shapes in turn; a hub of several sensors a few more. */
 const MAX_SHAPES = 8;
 /** Over all senders; each takes about 2 KiB. */
 const MAX_ALL_SHAPES = 4096;
+const MAX_LESSONS = 32;
 /** Of messages that never repeat themselves, one in so many is learnt from. */
-const LONGEST_PAUSE = 64;
+const RARELY = 64;
 
 /**
  * Takes readings by their shapes. What a shape was derived from must not have changed since: see `revision`. All else
@@ -95,14 +97,14 @@ export class ReadingShapes {
 
 	/** Begins to know the messages of a sender. */
 	repeating({ transport, source, sender }: Frame): Repeating {
-		return { transport, source, sender, shapes: [], wait: 0, pause: 1 };
+		return { transport, source, sender, shapes: [], lessons: MAX_LESSONS, skipped: 0 };
 	}
 
 	/** Learns from a frame that is handed to the intake now how the next one like it is stored. */
 	learn(repeating: Repeating, frame: Frame): void {
-		if (repeating.wait-- > 0) return;
-		repeating.pause = Math.min(repeating.pause * 2, LONGEST_PAUSE);
-		repeating.wait = repeating.pause;
+		if (repeating.lessons === 0 && ++repeating.skipped < RARELY) return;
+		repeating.lessons = Math.max(0, repeating.lessons - 1);
+		repeating.skipped = 0;
 		this.#learning = { repeating, frame };
 	}
 
@@ -135,7 +137,7 @@ export class ReadingShapes {
 				shapes[0] = shape;
 			}
 			if (!this.#store(shape, repeating, raw)) return false;
-			repeating.pause = 1;
+			if (repeating.lessons < MAX_LESSONS) repeating.lessons++;
 			return true;
 		}
 		return false;
