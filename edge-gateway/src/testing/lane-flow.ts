@@ -55,9 +55,9 @@ export function laneFlow(random: () => number, sensorId: string, now: number, pa
 	const number = () => (chance(0.9) ? String(chance(0.95) ? ++seq : seq) : pick(SEQS));
 	const time = () => (chance(0.8) ? times()[0]! : pick(times()));
 	const metric = () => pick(['co2', 'temperature', 'humidity', 'noise']);
+	const own = `"sensorId":"${sensorId}"`;
 	const shapes: (() => string)[] = [
-		() =>
-			`{"sensorId":"${sensorId}","metric":"co2","value":${value()},"observedAt":${time()},"seq":${number()},"boot":"a"}`,
+		() => `{${own},"metric":"co2","value":${value()},"observedAt":${time()},"seq":${number()},"boot":"a"}`,
 		() => `{"metric":"${metric()}","value":${value()},"seq":${number()}}`,
 		() => `{"metric":"${metric()}","value":${value()}}`,
 		() => `{ "value" : ${value()} , "metric":"co2","unit":"ppm", "observedAt":${time()} }\n`,

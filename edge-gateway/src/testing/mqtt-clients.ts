@@ -94,6 +94,7 @@ export async function rawSignedIn(
 	username: string,
 	password: string,
 	clientId = 'raw',
+	keepalive = 60,
 ): Promise<RawMqtt> {
 	const client = await rawMqtt(world);
 	client.send({
@@ -102,7 +103,7 @@ export async function rawSignedIn(
 		protocolVersion: 4,
 		clean: true,
 		clientId,
-		keepalive: 60,
+		keepalive,
 		username,
 		password: Buffer.from(password),
 	});

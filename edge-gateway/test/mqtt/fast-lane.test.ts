@@ -1,8 +1,8 @@
 import { TABLES } from '@crowdvision/contracts';
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { type GatewayWorld, openGatewayWorld, refusedAs } from '../../src/testing/gateway-world.ts';
-import { messagesOn, mqttClient } from '../../src/testing/mqtt-clients.ts';
+import { breakableDisk, type GatewayWorld, openGatewayWorld, refusedAs } from '../../src/testing/gateway-world.ts';
+import { messagesOn, mqttClient, rawSignedIn } from '../../src/testing/mqtt-clients.ts';
 import { SetClock } from '../../src/testing/set-clock.ts';
 
 let world: GatewayWorld;
@@ -29,7 +29,7 @@ describe.each([
 	['TCP', () => world.mqttUrl],
 	['WebSocket', () => world.wsUrl],
 ] as const)('readings over MQTT over %s', (_name, urlOf) => {
-	it('that differ from an earlier one only in their numbers are stored without the broker and without parsing', async () => {
+	it('that differ from an earlier one only in their numbers are stored without broker and parser', async () => {
 		const { id, sensorId, token, topic } = await newDevice();
 		const client = await mqttClient(urlOf(), id, token);
 		const before = await shaped();
@@ -79,7 +79,14 @@ async function deviceWithShape(of = world) {
 	};
 	await waitFor('a reading by its shape', send);
 	const values = async () => (await of.stored()).filter((one) => one.sensorId === sensorId).map(({ value }) => value);
-	return { id, sensorId, topic, token, client, send, values, sent: () => seq };
+	/** Sends readings without waiting. Resolves when all are acknowledged. */
+	const sendMany = (count: number) =>
+		Promise.all(
+			Array.from({ length: count }, () =>
+				client.publishAsync(topic, JSON.stringify({ metric: 'co2', value: 400 + seq, seq: seq++ }), { qos: 1 }),
+			),
+		);
+	return { id, sensorId, topic, token, client, send, sendMany, values, sent: () => seq };
 }
 
 describe('a shape no longer counts', () => {
@@ -154,9 +161,11 @@ describe('a shape no longer counts', () => {
 	});
 
 	it('while the messages of a sensor are followed: each stage of the next reading is noted', async () => {
-		const { sensorId, send } = await deviceWithShape();
-		const staff = await world.account({ domainName: 'acme', role: 'admin' });
-		const trace = () => world.call('GET', `/trace?sensor=${sensorId}&minutes=1`, { token: staff });
+		const other = await openGatewayWorld();
+		onTestFinished(() => other.stop());
+		const { sensorId, send } = await deviceWithShape(other);
+		const staff = await other.account({ domainName: 'acme', role: 'admin' });
+		const trace = () => other.call('GET', `/trace?sensor=${sensorId}&minutes=1`, { token: staff });
 		await trace();
 		expect(await send()).toBe(false);
 		const { messages } = (await trace()).body as { messages: { stages: { stage: string }[] }[] };
@@ -173,5 +182,76 @@ describe('a shape no longer counts', () => {
 		const last = (await other.stored()).at(-1)!;
 		expect(last.timeQuality).toBe('holdover');
 		expect(await values()).toHaveLength(sent());
+	});
+});
+
+describe('readings by their shape', () => {
+	const upTo = (count: number) => Array.from({ length: count }, (_, seq) => 400 + seq);
+
+	it('outlive a disk that refuses to be written: each is stored once, and only then acknowledged', async () => {
+		const disk = breakableDisk();
+		const other = await openGatewayWorld({ faults: disk.faults });
+		onTestFinished(() => other.stop());
+		const { sendMany, values, sent } = await deviceWithShape(other);
+		const before = sent();
+		disk.breakDown();
+		let acknowledged = false;
+		const all = sendMany(30).then(() => {
+			acknowledged = true;
+		});
+		await waitFor('a refused write', async () => (await other.metric('gateway_readings_deferred_total')) >= 30);
+		expect([acknowledged, (await values()).length]).toEqual([false, before]);
+		disk.mend();
+		await all;
+		// Each is tried again by itself, as all messages are, after a time that is partly random.
+		expect((await values()).sort((a, b) => a - b)).toEqual(upTo(before + 30));
+		expect(await other.metric('gateway_ledger_imbalance')).toBe(0);
+	});
+
+	it('wait for room in a full log, unacknowledged, and are then stored once', async () => {
+		const other = await openGatewayWorld();
+		onTestFinished(() => other.stop());
+		const { sendMany, values, sent } = await deviceWithShape(other);
+		const before = sent();
+		const cursor = await other.fillLog();
+		const all = sendMany(30);
+		await waitFor('a refused reading', async () => (await other.metric('gateway_readings_deferred_total')) >= 30);
+		await cursor.commit(other.log.endOffset);
+		await all;
+		expect((await values()).slice(-30).sort((a, b) => a - b)).toEqual(upTo(before + 30).slice(-30));
+	});
+
+	it('keep a connection alive that sends nothing else', async () => {
+		const { id, token, topic } = await newDevice();
+		const client = await rawSignedIn(world, id, token, 'raw', 1);
+		const began = performance.now();
+		for (let seq = 1; performance.now() - began < 2500; seq++) {
+			const payload = JSON.stringify({ metric: 'co2', value: 400 + seq, seq });
+			client.send({ cmd: 'publish', topic, payload, qos: 1, messageId: seq, dup: false, retain: false });
+			expect(await client.next('puback')).toMatchObject({ messageId: seq });
+		}
+		expect(client.isClosed()).toBe(false);
+		// aedes ends it after one and a half times its keep-alive.
+		await client.closed;
+	});
+
+	it('whose key was stored before are acknowledged and not stored again', async () => {
+		const { id, sensorId, token, topic } = await newDevice();
+		const client = await mqttClient(world.mqttUrl, id, token);
+		const payload = (seq: number) => JSON.stringify({ metric: 'co2', value: 400 + seq, seq });
+		for (const seq of [0, 1, 2, 3, 2, 3, 0, 4]) await client.publishAsync(topic, payload(seq), { qos: 1 });
+		expect((await storedOf(sensorId)).map(({ seq }) => seq)).toEqual([0, 1, 2, 3, 4]);
+	});
+
+	it('are recorded, seen as a sign of life, and counted for their device like all others', async () => {
+		const { id, sensorId, sendMany, sent } = await deviceWithShape();
+		await sendMany(20);
+		const staff = await world.account({ domainName: 'acme', role: 'admin' });
+		const { devices, sensors } = (await world.call('GET', '/devices', { token: staff })).body as {
+			devices: { id: string; readings: number }[];
+			sensors: { sensorId: string; state: string; lastSeen: number }[];
+		};
+		expect(devices.find((device) => device.id === id)).toMatchObject({ readings: sent() });
+		expect(sensors.find((sensor) => sensor.sensorId === sensorId)).toMatchObject({ state: 'online' });
 	});
 });

@@ -50,8 +50,8 @@ async function rejectedOf(world: GatewayWorld, sensorId: string): Promise<string
 }
 
 it(
-	'the same bytes, cut anywhere, become the same records, rejections, counts and acknowledgements by the fast lane and ' +
-		'by the broker',
+	'the same bytes, cut anywhere, become the same records, rejections, counts and acknowledgements ' +
+		'by the fast lane and by the broker',
 	async () => {
 		const lane = await openGatewayWorld({ time: new SetClock(NOW) });
 		const long = await openGatewayWorld({ time: new SetClock(NOW) });

@@ -141,9 +141,9 @@ export class Log {
 	}
 
 	/**
-	 * As `enqueue`, for a record whose bytes are ready: they are completed and copied, so the image may be changed at once.
-	 * It must not be larger than a record may be. False when there is no room, or the log is closed: `enqueue` then says
-	 * why. Ask with `whenDurable` when it is on disk.
+	 * As `enqueue`, for a record whose bytes are ready: they are completed and copied, and the image may then be changed.
+	 * It must not be larger than a record may be. False if there is no room or the log is closed: `enqueue` says why.
+	 * `whenDurable` tells when it is on disk.
 	 */
 	enqueueImage(image: RecordImage, at: number): boolean {
 		return this.#parts.appender.enqueueImage(image, at);

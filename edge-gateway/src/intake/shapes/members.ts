@@ -8,7 +8,7 @@ export interface Member {
 	end: number;
 }
 
-const TOKEN = /[ \t\r\n]*(?:"([^"\\\p{Cc}]*)"|(-?[\d.eE+-]+|true|false|null)|([{}:,]))/uy;
+const TOKEN = /[ \t\r\n]*(?:"([^"\\]*)"|(-?[\d.eE+-]+|true|false|null)|([{}:,]))/y;
 const SPACE = /^[ \t\r\n]*$/;
 
 /**

@@ -43,7 +43,7 @@ interface Run {
 
 /**
  * Takes readings in the gateway's own format, on topics that a message has been published to before and that nobody
- * subscribed to or taps: those of a known shape from bytes to bytes, the others as the broker would have handed them on.
+ * subscribed to or taps: those of a known shape from bytes to bytes, the others as if the broker had handed them on.
  */
 export class ReadingLane implements LaneTaker {
 	readonly #parts: ReadingLaneParts;

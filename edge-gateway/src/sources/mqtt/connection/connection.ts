@@ -23,7 +23,7 @@ const NOT_WAITING_BYTES = 4096;
  * Stands between the bytes of one client and the broker, in both directions:
  *
  *   client ─▶ PacketGuard ─▶ PublishLane ─▶ broker    invalid packets never reach the broker, nor do most readings
- *   client ◀─ limit ◀─────────────────────── broker    unread data waits up to a limit, and no other client waits for it
+ *   client ◀─ limit ◀─────────────────────── broker    unread data waits up to a limit; no other client waits for it
  *
  * It hooks into `read` and `write` of the stream that the broker uses. A stream of its own would cost a tenth of the
  * rate.

@@ -7,8 +7,8 @@ export interface LaneTaker {
 	begin(): boolean;
 	/**
 	 * Takes a message of QoS 0 or 1 that is not retained. The topic is in `bytes` from `topic` to `topicEnd`, the payload
-	 * from `payload` to `end`. `packetId` is 0 for QoS 0. Once the message is done, `PublishLane.settled` is to be called,
-	 * never before `end` was. False: this message and all that follows go to the broker.
+	 * from `payload` to `end`. `packetId` is 0 for QoS 0. `PublishLane.settled` is to be called once the message is done,
+	 * but not before `end` was. False: this message and all that follow go to the broker.
 	 */
 	take(bytes: Buffer, topic: number, topicEnd: number, payload: number, end: number, packetId: number): boolean;
 	/** Called after the last message of a chunk was offered. */
@@ -17,7 +17,7 @@ export interface LaneTaker {
 
 /** The longest incomplete packet that is kept here; a longer one goes to the broker as it comes. */
 const MAX_KEPT_BYTES = 64 * 1024;
-/** Part of the keep-alive after which the broker gets a message, since it ends a connection that it hears nothing of. */
+/** Part of the keep-alive after which the broker gets a message: it ends a connection that it hears nothing of. */
 const KEEP_ALIVE_SHARE = 4;
 
 /**
@@ -30,6 +30,8 @@ const KEEP_ALIVE_SHARE = 4;
 export class PublishLane {
 	/** Called when all messages that the taker took are done: the connection may be read again. */
 	readonly #onSettled: () => void;
+	/** Monotonic, in ms. */
+	readonly #now: () => number;
 	#taker: LaneTaker | undefined;
 	#keepAliveMs = 0;
 	/** When the broker last got a whole packet; monotonic, in ms. */
@@ -48,15 +50,16 @@ export class PublishLane {
 	#start = 0;
 	#end = 0;
 
-	constructor(onSettled: () => void) {
+	constructor(onSettled: () => void, now: () => number = () => performance.now()) {
 		this.#onSettled = onSettled;
+		this.#now = now;
 	}
 
 	/** Opens the lane once the client has signed in. `keepAlive` is that of its CONNECT, in seconds; 0: none. */
 	open(taker: LaneTaker, keepAlive: number): void {
 		this.#taker = taker;
 		this.#keepAliveMs = keepAlive * 1000;
-		this.#handedAt = performance.now();
+		this.#handedAt = this.#now();
 	}
 
 	/** Whether messages of the lane are under way, so that the connection must not be read. */
@@ -97,7 +100,7 @@ export class PublishLane {
 
 	#isFree(): boolean {
 		if (!this.#taker || this.#inBroker > 0 || this.#unanswered > 0) return false;
-		return this.#keepAliveMs === 0 || performance.now() - this.#handedAt < this.#keepAliveMs / KEEP_ALIVE_SHARE;
+		return this.#keepAliveMs === 0 || this.#now() - this.#handedAt < this.#keepAliveMs / KEEP_ALIVE_SHARE;
 	}
 
 	/** Offers the leading messages to the taker. Returns the position after those it took. */
@@ -131,7 +134,7 @@ export class PublishLane {
 			const skipped = Math.min(this.#owed, bytes.length - at);
 			this.#owed -= skipped;
 			at += skipped;
-			if (this.#owed === 0) this.#handedAt = performance.now();
+			if (this.#owed === 0) this.#handedAt = this.#now();
 		}
 		const before = at;
 		while (at < bytes.length) {
@@ -146,7 +149,7 @@ export class PublishLane {
 			if (missing > 0) this.#owed = missing;
 			at = Math.min(this.#end, bytes.length);
 		}
-		if (at > before && this.#owed === 0) this.#handedAt = performance.now();
+		if (at > before && this.#owed === 0) this.#handedAt = this.#now();
 		return at;
 	}
 
