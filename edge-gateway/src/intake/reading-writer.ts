@@ -142,7 +142,10 @@ export class ReadingWriter {
 			}
 		}
 		const ofSource = completion(tally, counts, changes, followed, this.#onDeferred);
+		const first = this.#log.nextOffset;
 		this.#append(records, counts, ofSource);
+		if (items.length === 1 && records.length === 1)
+			this.#onWritten?.(frame, items[0]!, { offset: first, receivedAt, json: records[0]!.payload as string });
 	}
 
 	/**

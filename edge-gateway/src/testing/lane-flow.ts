@@ -66,6 +66,8 @@ export function laneFlow(random: () => number, sensorId: string, now: number, pa
 		() =>
 			`{"metric":"co2","value":${value()},"sensorName":"${pick(['Door', 'Do\\u006fr', 'value'])}","seq":${number()}}`,
 		() => `{"co2":${value()},"temperature":${value()},"seq":${number()}}`,
+		() => `{"type":"co2","timestamp":${time()},"co2":${value()}}`,
+		() => `{"temperature":${value()},"seq":${number()}}`,
 		() => `[{"metric":"co2","value":${value()},"seq":${number()}}]`,
 		() => `{"metric":"peopleIn","value":${pick(['1', '2', '0'])},"seq":${number()}}`,
 		() => `{"metric":"co2","value":${value()},"value":${value()},"seq":${number()}}`,
@@ -74,8 +76,9 @@ export function laneFlow(random: () => number, sensorId: string, now: number, pa
 		() => value(),
 	];
 	// A device repeats few of them.
-	const usual = [pick(shapes), pick(shapes.slice(0, 4))];
-	const topic = `telemetry/b1/hall/${sensorId}`;
+	const isBare = chance(0.2);
+	const usual = isBare ? [value] : [pick(shapes), pick(shapes.slice(0, 4))];
+	const topic = `telemetry/b1/hall/${sensorId}${isBare ? '/co2' : ''}`;
 	const topics = [
 		`${topic}/co2`,
 		`telemetry/b1/hall/other`,

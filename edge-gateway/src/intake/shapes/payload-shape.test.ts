@@ -1,8 +1,8 @@
+import { epochMs, readTimestamp } from '@crowdvision/contracts';
 import { describe, expect, it } from 'vitest';
-import { epochMs, readTimestamp } from '../../normalize/timestamps.ts';
 import { PayloadShape } from './payload-shape.ts';
 
-const shapeOf = (json: string) => PayloadShape.of(Buffer.from(json));
+const shapeOf = (json: string, metric = 'co2') => PayloadShape.of(Buffer.from(json), metric);
 const READING = '{"metric":"co2","value":400.5,"observedAt":1796040000000,"seq":7,"boot":"a"}';
 
 /** The value that a shape reads, and as which text it is stored; undefined where the shape does not fit. */
@@ -130,10 +130,20 @@ describe('the shape of a reading', () => {
 		['a value that is a text', '{"value":"1"}'],
 		['a byte order mark', '\ufeff{"value":1}'],
 		['NUL behind it', '{"value":1}\0'],
-		['no object', '5'],
+		['a text', '"5"'],
+		['the short form of another metric', '{"noise":1}'],
 		['nothing', ''],
 	])('does not exist for %s', (_what, json) => {
 		expect(shapeOf(json)).toBeUndefined();
+	});
+
+	it('is that of a bare number, and of the short form with its own name for the time', () => {
+		expect(valueIn(shapeOf(' 4.5\n')!, ' 12.50\n')).toEqual({ value: 12.5, text: '12.5' });
+		expect(valueIn(shapeOf('4.5')!, '"4.5"')).toBeUndefined();
+		expect(valueIn(shapeOf('4.5')!, ' 4.5')).toBeUndefined();
+		const short = shapeOf('{"type":"co2","timestamp":1796040000,"co2":400,"seq":1}')!;
+		expect(short.matches(Buffer.from('{"type":"co2","timestamp":1796040060,"co2":41.5,"seq":22}'))).toBe(true);
+		expect([short.value, short.observedAt, short.seq]).toEqual([41.5, 1796040060000, 22]);
 	});
 
 	it('keeps spaces and texts beyond ASCII as they are', () => {

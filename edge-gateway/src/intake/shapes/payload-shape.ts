@@ -1,5 +1,5 @@
 /** What stays the same from one message of a device to the next, and the numbers in between. */
-import { membersOf } from './members.ts';
+import { type Member, membersOf } from './members.ts';
 
 const VALUE = 0;
 const TIME = 1;
@@ -8,6 +8,7 @@ const SEQ = 2;
 const TIME_TEXT = 3;
 type Kind = typeof VALUE | typeof TIME | typeof SEQ | typeof TIME_TEXT;
 
+const BARE_NUMBER = /^([ \t\r\n]*)(-?[\d.]+)[ \t\r\n]*$/;
 const ZERO = 0x30;
 const MINUS = 0x2d;
 const POINT = 0x2e;
@@ -61,15 +62,18 @@ export class PayloadShape {
 		this.hasTime = this.hasTimeText || kinds.includes(TIME);
 	}
 
-	/** The shape of a message; undefined for one that has none, such as one with a nested value. */
-	static of(raw: Buffer): PayloadShape | undefined {
-		const members = membersOf(raw);
-		if (!members) return undefined;
+	/**
+	 * The shape of a message with one reading of this metric: in full, in the short form or as a bare number. Undefined for
+	 * one that has none, such as one with a nested value.
+	 */
+	static of(raw: Buffer, metric: string): PayloadShape | undefined {
+		const members = membersOf(raw) ?? bareNumber(raw);
+		const keys = keysOf(members, metric);
 		const literals: Buffer[] = [];
 		const kinds: Kind[] = [];
 		let from = 0;
 		for (const { key, isText, start, end } of members) {
-			const kind = kindOf(key, isText);
+			const kind = kindOf(key, isText, keys);
 			if (kind === undefined) continue;
 			literals.push(Buffer.from(raw.subarray(from, start)));
 			kinds.push(kind);
@@ -193,11 +197,34 @@ export class PayloadShape {
 	}
 }
 
-function kindOf(key: string, isText: boolean): Kind | undefined {
-	if (key === 'observedAt') return isText ? TIME_TEXT : TIME;
+/** Under which keys value and time stand. */
+interface Keys {
+	value: string;
+	time: string;
+}
+
+/** In the short form the value stands under its metric, and the time may be called `timestamp`. */
+function keysOf(members: readonly Member[], metric: string): Keys {
+	const has = (name: string) => members.some(({ key }) => key === name);
+	const isInFull = has('metric') || has('value');
+	return {
+		value: isInFull ? 'value' : metric,
+		time: isInFull || has('observedAt') ? 'observedAt' : 'timestamp',
+	};
+}
+
+function kindOf(key: string, isText: boolean, { value, time }: Keys): Kind | undefined {
+	if (key === time) return isText ? TIME_TEXT : TIME;
 	if (isText) return undefined;
-	if (key === 'value') return VALUE;
+	if (key === value) return VALUE;
 	return key === 'seq' ? SEQ : undefined;
+}
+
+/** A message that is nothing but a number, as a value. */
+function bareNumber(raw: Buffer): Member[] {
+	const [, before, digits] = BARE_NUMBER.exec(raw.toString('latin1')) ?? [];
+	if (before === undefined || digits === undefined) return [];
+	return [{ key: 'value', isText: false, start: before.length, end: before.length + digits.length }];
 }
 
 /** The position after `literal`, which must be in `raw` at `at`; or -1. */

@@ -74,13 +74,15 @@ export function shapeOf(
 ): Shape | undefined {
 	const { incoming, definition, value, observedAt, key } = reading;
 	const isPlain =
+		// By names, sensors may get another id (see SensorNames).
+		incoming.sensorName === undefined &&
 		!reading.clipped &&
 		reading.door === undefined &&
 		reading.restated === undefined &&
 		reading.deviceTime === undefined &&
 		value === incoming.value &&
 		(incoming.unit === undefined || incoming.unit === definition.unit);
-	const payload = isPlain ? PayloadShape.of(raw) : undefined;
+	const payload = isPlain ? PayloadShape.of(raw, incoming.metric) : undefined;
 	if (!payload || payload.value !== value || payload.hasSeq !== (incoming.seq !== undefined)) return undefined;
 	if (payload.hasTime !== (incoming.observedAt !== undefined) || (payload.hasTime && payload.observedAt !== observedAt))
 		return undefined;
