@@ -1,9 +1,12 @@
+import { writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { TABLES } from '@crowdvision/contracts';
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { breakableDisk, type GatewayWorld, openGatewayWorld, refusedAs } from '../../src/testing/gateway-world.ts';
 import { messagesOn, mqttClient, rawSignedIn } from '../../src/testing/mqtt-clients.ts';
 import { SetClock } from '../../src/testing/set-clock.ts';
+import { watchedGateway } from '../../src/testing/watched-gateway.ts';
 
 let world: GatewayWorld;
 beforeAll(async () => {
@@ -182,6 +185,35 @@ describe('a shape no longer counts', () => {
 		const last = (await other.stored()).at(-1)!;
 		expect(last.timeQuality).toBe('holdover');
 		expect(await values()).toHaveLength(sent());
+	});
+});
+
+describe('a change of gateway.yaml while the gateway runs', () => {
+	it.each<[string, object]>([
+		['denies a sensor', { devices: { deny: ['c-*'] } }],
+		['reads its topic with a decoder', { decoders: [{ topic: 'telemetry/#', use: 'zigbee2mqtt' }] }],
+	])('that %s applies to readings that had a shape', async (_what, change) => {
+		const gateway = await watchedGateway({ gatewayId: 'changing' });
+		const token = await gateway.tokens.signDevice({ id: 'c', domainName: 'acme', buildingId: 'b1' });
+		const client = await mqttClient(gateway.mqttUrl, 'c', token);
+		const shapedThere = async () => {
+			const text = await (await fetch(`${gateway.url}/metrics`)).text();
+			return Number(/^gateway_mqtt_fast_lane_total\{way="shape"\} (\d+)$/m.exec(text)?.[1]);
+		};
+		let seq = 0;
+		const send = async () => {
+			const before = await shapedThere();
+			const payload = JSON.stringify({ metric: 'co2', value: 400 + seq, seq: seq++ });
+			await client.publishAsync('telemetry/b1/hall/c-1', payload, { qos: 1 });
+			return (await shapedThere()) > before;
+		};
+		await waitFor('a reading by its shape', send);
+		await writeFile(
+			join(dirname(gateway.dataDir), 'gateway.yaml'),
+			JSON.stringify({ gatewayId: 'changing', ...change }),
+		);
+		await waitFor('a reading that has no shape any more', async () => !(await send()));
+		expect([await send(), await send()]).toEqual([false, false]);
 	});
 });
 

@@ -6,6 +6,7 @@ const message = (topic: string): LocalMessage => ({ topic, payload: Buffer.from(
 it('the local broker gives a message to every tap whose filter matches, and makes no promise otherwise', async () => {
 	const local = new LocalBroker();
 	expect(local.offer(message('a/b'))).toBeUndefined();
+	const { revision } = local;
 	const tapped: string[] = [];
 	const end = local.tap('a/#', async ({ topic }) => void tapped.push(topic));
 	expect(local.offer(message('b'))).toBeUndefined();
@@ -13,6 +14,8 @@ it('the local broker gives a message to every tap whose filter matches, and make
 	end();
 	expect(local.offer(message('a/c'))).toBeUndefined();
 	expect(tapped).toEqual(['a/b']);
+	// Who relies on there being no tap hears of both changes.
+	expect(local.revision).toBe(revision + 2);
 });
 
 it('the local broker publishes to clients only after every tap has taken the message', async () => {

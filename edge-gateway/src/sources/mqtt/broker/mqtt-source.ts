@@ -35,6 +35,7 @@ const EXPIRE_EVERY_MS = 60_000;
  *
  *   MqttListener ─▶ MqttConnection ─▶ aedes ──────────────────▶ MqttPublications ─▶ intake
  *   accepts, limits   checks packets   sessions, subscriptions   stores readings, sends PUBACKs
+ *                          └────────▶ ReadingLane: readings that need no broker ──▶ MqttPublications, or the log
  *
  * aedes goes on with a message only after `authorizePublish` has called back, so readings are made durable there.
  */

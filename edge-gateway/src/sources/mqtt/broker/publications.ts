@@ -76,6 +76,10 @@ export class MqttPublications {
 		this.#taking = take;
 	}
 
+	get isTaking(): boolean {
+		return this.#taking !== undefined;
+	}
+
 	/** Handles a message. Calls `done` when the packet was acknowledged here or may be acknowledged by the broker. */
 	publish(client: Client, peer: MqttPeer, sender: Sender, packet: PublishPacket, done: Done): void {
 		const { paced } = peer;

@@ -78,7 +78,7 @@ export class ReadingLane implements LaneTaker {
 	begin(): boolean {
 		this.#usesShapes = this.#parts.shapes.begin(this.#sender.id);
 		this.#forgetIfChanged();
-		return !this.#client.closed;
+		return !this.#client.closed && this.#parts.publications.isTaking;
 	}
 
 	take(bytes: Buffer, topic: number, topicEnd: number, payload: number, end: number, packetId: number): boolean {
