@@ -63,8 +63,8 @@ export class PayloadShape {
 	}
 
 	/**
-	 * The shape of a message with one reading of this metric: in full, in the short form or as a bare number. Undefined for
-	 * one that has none, such as one with a nested value.
+	 * The shape of a message with one reading of this metric: in full, in the short form or as a bare number. Undefined
+	 * for one that has none, such as one with a nested value.
 	 */
 	static of(raw: Buffer, metric: string): PayloadShape | undefined {
 		const members = membersOf(raw) ?? bareNumber(raw);
