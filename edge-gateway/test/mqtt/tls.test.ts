@@ -160,3 +160,12 @@ it('a real client of MQTT 5 reports that its protocol version is not supported',
 	expect(code).not.toBe(0);
 	expect(output).toMatch(/unsupported protocol version/i);
 });
+
+it('readings over TLS that differ from an earlier one only in their numbers are stored without the broker', async () => {
+	const { world, token, port } = await gateway();
+	const client = await mqttClient(`mqtts://localhost:${port}`, 'd', token, { rejectUnauthorized: false });
+	for (let seq = 0; seq < 20; seq++)
+		await client.publishAsync(TOPIC, JSON.stringify({ value: 400 + seq, seq }), { qos: 1 });
+	expect((await world.stored()).map(({ seq }) => seq)).toEqual(Array.from({ length: 20 }, (_, seq) => seq));
+	expect(await world.metric('gateway_mqtt_fast_lane_total', { way: 'shape' })).toBeGreaterThan(15);
+});
