@@ -144,7 +144,8 @@ export class ReadingWriter {
 		const ofSource = completion(tally, counts, changes, followed, this.#onDeferred);
 		const first = this.#log.nextOffset;
 		this.#append(records, counts, ofSource);
-		if (items.length === 1 && records.length === 1)
+		// Of the short form, keys that nobody reads are counted with every message.
+		if (records.length === 1 && typeof frame.parsed === 'number')
 			this.#onWritten?.(frame, items[0]!, { offset: first, receivedAt, json: records[0]!.payload as string });
 	}
 
