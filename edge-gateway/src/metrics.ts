@@ -22,11 +22,12 @@ interface MeasuredParts {
 	catalog: GatewayMetrics;
 	trail: AuditTrail;
 	codecWarnings: { counts(): ReadonlyMap<string, number> };
+	shapes: { bytes: number };
 }
 
 /** Registers the metrics of the gateway's log, clock, commands, rooms, relay, ledger and bridges. */
 export function registerMetrics(metrics: Registry, parts: MeasuredParts): void {
-	const { clock, ledger, relay, downlink, bridges, catalog, trail, codecWarnings } = parts;
+	const { clock, ledger, relay, downlink, bridges, catalog, trail, codecWarnings, shapes } = parts;
 	const { gauge, counter } = collectedMetrics(metrics);
 	registerLedgerMetrics(metrics, ledger);
 	bridges.register(metrics);
@@ -61,6 +62,11 @@ export function registerMetrics(metrics: Registry, parts: MeasuredParts): void {
 		'Warnings that vendor codecs and network servers gave with decoded payloads, by decoder rule',
 		() => [...codecWarnings.counts()].map(([rule, count]) => [{ rule }, count] as const),
 		['rule'],
+	);
+	gauge(
+		'gateway_shapes_bytes',
+		'Memory for the shapes of readings that repeat others but for their numbers, at most 16 MiB',
+		() => shapes.bytes,
 	);
 	if (relay) {
 		gauge('gateway_relay_lag', 'Readings in the log that Redis does not have yet', () => relay.stats().lag);

@@ -46,12 +46,12 @@ export function openOperations(
 ): Operations {
 	const { config, log, clock, bus, tokens, logger, metrics } = parts;
 	const { registry, adoptions, quarantine, availability, names, rejected, rooms, metrics: catalog, ledger } = storage;
-	const { recorder, trace, replay, codecWarnings } = intake;
+	const { recorder, trace, replay, codecWarnings, shapes } = intake;
 	const { relay, bridges, downlink, channels } = uplinks;
 	const { devices } = sources;
 
 	const measured = { log, clock, ledger, relay, downlink, bridges, catalog };
-	registerMetrics(metrics, { ...measured, trail: rooms.trail, codecWarnings });
+	registerMetrics(metrics, { ...measured, trail: rooms.trail, codecWarnings, shapes });
 	const troubles = troublesOf(parts, uplinks, sources);
 	const alarm = lifecycle.own('log alarm', new LogAlarm(() => log.stats(), logger), (part) => part.stop());
 	const connections = connectionsOf({

@@ -1,12 +1,8 @@
-import { writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { TABLES } from '@crowdvision/contracts';
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { breakableDisk, type GatewayWorld, openGatewayWorld, refusedAs } from '../../src/testing/gateway-world.ts';
-import { messagesOn, mqttClient, rawSignedIn } from '../../src/testing/mqtt-clients.ts';
-import { SetClock } from '../../src/testing/set-clock.ts';
-import { watchedGateway } from '../../src/testing/watched-gateway.ts';
+import { breakableDisk, type GatewayWorld, openGatewayWorld } from '../../src/testing/gateway-world.ts';
+import { mqttClient, rawSignedIn } from '../../src/testing/mqtt-clients.ts';
+import { deviceWithShape } from '../../src/testing/shaped-device.ts';
 
 let world: GatewayWorld;
 beforeAll(async () => {
@@ -62,158 +58,6 @@ describe.each([
 			await client.publishAsync(topic, JSON.stringify([{ metric: 'co2', value: 400 + seq, seq }]), { qos: 1 });
 		expect((await storedOf(sensorId)).map(({ seq }) => seq)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
 		expect((await whole()) - before).toBe(9);
-	});
-});
-
-/** A device whose last reading was stored by its shape, and a function that sends another one of it. */
-async function deviceWithShape(of = world) {
-	const id = `v-${++lastId}`;
-	const sensorId = `g-${lastId}`;
-	const topic = `telemetry/b1/hall/${sensorId}`;
-	const token = await of.token(id, { sensorIds: [sensorId] });
-	const client = await mqttClient(of.mqttUrl, id, token);
-	let seq = 0;
-	const shapedOf = () => of.metric('gateway_mqtt_fast_lane_total', { way: 'shape' });
-	/** Whether the reading was taken by its shape. */
-	const send = async () => {
-		const before = await shapedOf();
-		await client.publishAsync(topic, JSON.stringify({ metric: 'co2', value: 400 + seq, seq: seq++ }), { qos: 1 });
-		return (await shapedOf()) > before;
-	};
-	await waitFor('a reading by its shape', send);
-	const values = async () => (await of.stored()).filter((one) => one.sensorId === sensorId).map(({ value }) => value);
-	/** Sends readings without waiting. Resolves when all are acknowledged. */
-	const sendMany = (count: number) =>
-		Promise.all(
-			Array.from({ length: count }, () =>
-				client.publishAsync(topic, JSON.stringify({ metric: 'co2', value: 400 + seq, seq: seq++ }), { qos: 1 }),
-			),
-		);
-	return { id, sensorId, topic, token, client, send, sendMany, values, sent: () => seq };
-}
-
-describe('a shape no longer counts', () => {
-	const building = (id: string, domains: string[]) =>
-		JSON.stringify({ id, name: id, domains, rooms: [{ id: 'hall', name: 'Hall', capacity: 10 }] });
-
-	it('once its device is revoked: the next reading on the open connection is refused', async () => {
-		const { id, topic, send, values, sent } = await deviceWithShape();
-		await world.bus.retain(TABLES.revokedDevices, id, JSON.stringify({ before: Math.floor(Date.now() / 1000) + 5 }));
-		expect(await send()).toBe(false);
-		await refusedAs(world, 'forbidden', topic);
-		expect(await values()).toHaveLength(sent() - 1);
-		await world.bus.retain(TABLES.revokedDevices, id, null);
-	});
-
-	it('once its building belongs to another domain: the next reading is refused', async () => {
-		const { topic, send, values, sent } = await deviceWithShape();
-		await world.bus.retain(TABLES.buildings, 'b1', building('b1', ['other']));
-		expect(await send()).toBe(false);
-		await refusedAs(world, 'forbidden', topic);
-		expect(await values()).toHaveLength(sent() - 1);
-		await world.bus.retain(TABLES.buildings, 'b1', building('b1', ['acme']));
-	});
-
-	it('once its sensor is replaced: the next reading is refused', async () => {
-		const { sensorId, topic, send, values, sent } = await deviceWithShape();
-		const staff = await world.account({ domainName: 'acme', role: 'admin' });
-		const { status } = await world.call('POST', `/devices/${sensorId}/replace`, {
-			token: staff,
-			body: { by: `${sensorId}-new` },
-		});
-		expect(status).toBe(200);
-		expect(await send()).toBe(false);
-		await refusedAs(world, 'not_admitted', topic);
-		expect(await values()).toHaveLength(sent() - 1);
-	});
-
-	it.each<[string, (sensorId: string) => [string, string, string]]>([
-		[
-			'sensors',
-			(sensorId) => [TABLES.sensors, sensorId, JSON.stringify({ sensorId, buildingId: 'b1', roomId: 'hall' })],
-		],
-		['buildings', () => [TABLES.buildings, 'b9', building('b9', ['acme'])]],
-		['revoked devices', () => [TABLES.revokedDevices, 'somebody', JSON.stringify({ before: 1 })]],
-		[
-			'metrics',
-			() => [
-				TABLES.metrics,
-				'soil',
-				JSON.stringify({ key: 'soil', name: 'Soil', unit: '%', min: 0, max: 100, gatewayId: 'other', at: 1 }),
-			],
-		],
-	])('once the table of %s changes, whatever changes in it', async (_what, entry) => {
-		const { sensorId, send, values, sent } = await deviceWithShape();
-		const [table, key, value] = entry(sensorId);
-		await world.bus.retain(table as typeof TABLES.sensors, key, value);
-		expect(await send()).toBe(false);
-		await waitFor('a reading by its shape', send);
-		expect(await values()).toHaveLength(sent());
-	});
-
-	it('once a client subscribes to telemetry: it gets the next reading', async () => {
-		const { sensorId, token, id, topic, send, client } = await deviceWithShape();
-		const subscriber = await mqttClient(world.mqttUrl, id, token, { clientId: 'subscriber' });
-		const messages = await messagesOn(subscriber, `telemetry/+/+/${sensorId}`);
-		expect(await send()).toBe(false);
-		await waitFor('the message', () => messages.length === 1);
-		await subscriber.endAsync(true);
-		await waitFor('a reading by its shape', send);
-		expect(messages).toMatchObject([{ topic }]);
-		expect(client.connected).toBe(true);
-	});
-
-	it('while the messages of a sensor are followed: each stage of the next reading is noted', async () => {
-		const other = await openGatewayWorld();
-		onTestFinished(() => other.stop());
-		const { sensorId, send } = await deviceWithShape(other);
-		const staff = await other.account({ domainName: 'acme', role: 'admin' });
-		const trace = () => other.call('GET', `/trace?sensor=${sensorId}&minutes=1`, { token: staff });
-		await trace();
-		expect(await send()).toBe(false);
-		const { messages } = (await trace()).body as { messages: { stages: { stage: string }[] }[] };
-		expect(messages[0]!.stages.map(({ stage }) => stage)).toEqual(expect.arrayContaining(['received', 'stored']));
-	});
-
-	it('once the clock can no longer be trusted as before', async () => {
-		const time = new SetClock(Date.UTC(2026, 10, 30), { runs: true });
-		const other = await openGatewayWorld({ time });
-		onTestFinished(() => other.stop());
-		const { send, values, sent } = await deviceWithShape(other);
-		time.step(-3600_000);
-		expect(await send()).toBe(false);
-		const last = (await other.stored()).at(-1)!;
-		expect(last.timeQuality).toBe('holdover');
-		expect(await values()).toHaveLength(sent());
-	});
-});
-
-describe('a change of gateway.yaml while the gateway runs', () => {
-	it.each<[string, object]>([
-		['denies a sensor', { devices: { deny: ['c-*'] } }],
-		['reads its topic with a decoder', { decoders: [{ topic: 'telemetry/#', use: 'zigbee2mqtt' }] }],
-	])('that %s applies to readings that had a shape', async (_what, change) => {
-		const gateway = await watchedGateway({ gatewayId: 'changing' });
-		const token = await gateway.tokens.signDevice({ id: 'c', domainName: 'acme', buildingId: 'b1' });
-		const client = await mqttClient(gateway.mqttUrl, 'c', token);
-		const shapedThere = async () => {
-			const text = await (await fetch(`${gateway.url}/metrics`)).text();
-			return Number(/^gateway_mqtt_fast_lane_total\{way="shape"\} (\d+)$/m.exec(text)?.[1]);
-		};
-		let seq = 0;
-		const send = async () => {
-			const before = await shapedThere();
-			const payload = JSON.stringify({ metric: 'co2', value: 400 + seq, seq: seq++ });
-			await client.publishAsync('telemetry/b1/hall/c-1', payload, { qos: 1 });
-			return (await shapedThere()) > before;
-		};
-		await waitFor('a reading by its shape', send);
-		await writeFile(
-			join(dirname(gateway.dataDir), 'gateway.yaml'),
-			JSON.stringify({ gatewayId: 'changing', ...change }),
-		);
-		await waitFor('a reading that has no shape any more', async () => !(await send()));
-		expect([await send(), await send()]).toEqual([false, false]);
 	});
 });
 
@@ -276,7 +120,7 @@ describe('readings by their shape', () => {
 	});
 
 	it('are recorded, seen as a sign of life, and counted for their device like all others', async () => {
-		const { id, sensorId, sendMany, sent } = await deviceWithShape();
+		const { id, sensorId, sendMany, sent } = await deviceWithShape(world);
 		await sendMany(20);
 		const staff = await world.account({ domainName: 'acme', role: 'admin' });
 		const { devices, sensors } = (await world.call('GET', '/devices', { token: staff })).body as {

@@ -116,7 +116,8 @@ export class Link implements GuardedLink {
 		this.#inbox = new Inbox(this.#in, (packet) => inbound.take(packet), logger);
 		const filters = this.topics.localFilters();
 		const wants = this.#outbound.wants.bind(this.#outbound);
-		this.#queue = new RawQueue({ local, log: rawLog, filters, wants, tally: this.#out, logger });
+		const wantsTopic = this.#outbound.wantsTopic.bind(this.#outbound);
+		this.#queue = new RawQueue({ local, log: rawLog, filters, wants, wantsTopic, tally: this.#out, logger });
 		if (sendsReadings(settings))
 			this.#outboxes.push(
 				this.#outbox(log, cursorName(settings.name), READING_IDS, (record) => this.#outbound.reading(record)),

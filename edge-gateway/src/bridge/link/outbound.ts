@@ -51,10 +51,13 @@ export class Outbound {
 
 	/** Whether a local message belongs into the raw log. */
 	wants(message: LocalMessage): boolean {
-		const { settings, link } = this.#parts;
-		if (message.origin === settings.name) return false;
-		const mapped = link.topics.toRemote(message.topic);
-		return mapped !== undefined && this.#content(message.topic, mapped.rule) === 'raw';
+		return message.origin !== this.#parts.settings.name && this.wantsTopic(message.topic);
+	}
+
+	/** Whether local messages of a topic belong into the raw log: readings are sent from the log of readings. */
+	wantsTopic(topic: string): boolean {
+		const mapped = this.#parts.link.topics.toRemote(topic);
+		return mapped !== undefined && this.#content(topic, mapped.rule) === 'raw';
 	}
 
 	#message(message: LocalMessage, content: 'readings' | 'raw'): Outgoing | DropReason | undefined {

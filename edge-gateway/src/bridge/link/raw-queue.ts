@@ -11,6 +11,8 @@ interface RawQueueParts {
 	log: Log;
 	/** Filters of the local messages to send. */
 	filters: readonly string[];
+	/** Whether messages of a matching topic are to be queued, but for those that came by this bridge. */
+	wantsTopic: (topic: string) => boolean;
 	/** Whether a message with a matching topic is to be queued. */
 	wants: (message: LocalMessage) => boolean;
 	tally: BridgeTally;
@@ -31,13 +33,17 @@ export class RawQueue {
 
 	/** Begins to store messages. */
 	open(): void {
-		const { local, filters } = this.#parts;
+		const { local, filters, wants, wantsTopic } = this.#parts;
 		this.#endTaps = filters.map((filter, index) =>
-			local.tap(filter, (message) => {
-				// A message that matches several filters is stored for the first of them.
-				const isStored = filters.slice(0, index).some((earlier) => overlapFilters(earlier, message.topic));
-				return isStored || !this.#parts.wants(message) ? undefined : this.#store(encodeRaw(message));
-			}),
+			local.tap(
+				filter,
+				(message) => {
+					// A message that matches several filters is stored for the first of them.
+					const isStored = filters.slice(0, index).some((earlier) => overlapFilters(earlier, message.topic));
+					return isStored || !wants(message) ? undefined : this.#store(encodeRaw(message));
+				},
+				wantsTopic,
+			),
 		);
 	}
 

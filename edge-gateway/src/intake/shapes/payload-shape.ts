@@ -1,5 +1,6 @@
 /** What stays the same from one message of a device to the next, and the numbers in between. */
 import { type Member, membersOf } from './members.ts';
+import { ownCopy } from './own-copy.ts';
 
 const VALUE = 0;
 const TIME = 1;
@@ -43,6 +44,8 @@ export class PayloadShape {
 	seq = 0;
 	seqStart = 0;
 	seqEnd = 0;
+	/** Bytes that it compares messages with. */
+	readonly bytes: number;
 	readonly #literals: readonly Buffer[];
 	readonly #kinds: readonly Kind[];
 	/** Of the number that `#readNumber` has read: its value, where its digits end, and where it ends. */
@@ -57,6 +60,7 @@ export class PayloadShape {
 	private constructor(literals: readonly Buffer[], kinds: readonly Kind[]) {
 		this.#literals = literals;
 		this.#kinds = kinds;
+		this.bytes = literals.reduce((sum, { length }) => sum + length, 0);
 		this.hasSeq = kinds.includes(SEQ);
 		this.hasTimeText = kinds.includes(TIME_TEXT);
 		this.hasTime = this.hasTimeText || kinds.includes(TIME);
@@ -64,10 +68,11 @@ export class PayloadShape {
 
 	/**
 	 * The shape of a message with one reading of this metric: in full, in the short form or as a bare number. Undefined
-	 * for one that has none, such as one with a nested value.
+	 * for one that has none, such as one with a nested value. It keeps a copy of the message.
 	 */
-	static of(raw: Buffer, metric: string): PayloadShape | undefined {
-		const members = membersOf(raw) ?? bareNumber(raw);
+	static of(message: Buffer, metric: string): PayloadShape | undefined {
+		const members = membersOf(message) ?? bareNumber(message);
+		const raw = ownCopy(message);
 		const keys = keysOf(members, metric);
 		const literals: Buffer[] = [];
 		const kinds: Kind[] = [];
@@ -75,11 +80,11 @@ export class PayloadShape {
 		for (const { key, isText, start, end } of members) {
 			const kind = kindOf(key, isText, keys);
 			if (kind === undefined) continue;
-			literals.push(Buffer.from(raw.subarray(from, start)));
+			literals.push(raw.subarray(from, start));
 			kinds.push(kind);
 			from = end;
 		}
-		literals.push(Buffer.from(raw.subarray(from)));
+		literals.push(raw.subarray(from));
 		const shape = new PayloadShape(literals, kinds);
 		return kinds.includes(VALUE) && shape.matches(raw) ? shape : undefined;
 	}

@@ -1,5 +1,6 @@
 /** The record of a reading as it is kept: only digits change from one to the next. */
 import { type DedupKey, RecordImage } from '@crowdvision/log';
+import { ownCopy } from './own-copy.ts';
 import type { PayloadShape } from './payload-shape.ts';
 
 /** What a record says of the reading that an image is made from. */
@@ -20,6 +21,8 @@ const ZERO = 0x30;
 const TIME_DIGITS = 13;
 /** Room for the digits of offset, value, two times and seq. */
 const MAX_DIGITS = 80;
+const BEFORE_OBSERVED = Buffer.from(',"observedAt":');
+const BEFORE_RECEIVED = Buffer.from(',"receivedAt":');
 
 /** The JSON of a reading between its digits: offset, value, time of observation, time of receipt, seq. */
 interface Parts {
@@ -117,23 +120,21 @@ export class ReadingImage {
 function partsOf({ logId, offset, value, observedAt, receivedAt, seq, json }: WrittenReading): Parts | undefined {
 	if (digitsOf(observedAt) !== TIME_DIGITS || digitsOf(receivedAt) !== TIME_DIGITS) return undefined;
 	const start = `{"id":"${logId}-`;
-	const beforeObserved = ',"observedAt":';
-	const beforeReceived = ',"receivedAt":';
 	const headAt = start.length + String(offset).length;
 	// The first key of this name: texts before it hold no bare quotation marks.
 	const valueAt = json.indexOf('"value":') + '"value":'.length;
 	const restAt =
-		valueAt + String(value).length + (beforeObserved.length + TIME_DIGITS + beforeReceived.length + TIME_DIGITS);
+		valueAt + String(value).length + (BEFORE_OBSERVED.length + TIME_DIGITS + BEFORE_RECEIVED.length + TIME_DIGITS);
 	const rest = json.slice(restAt);
 	const beforeSeq = seq === undefined ? '' : rest.slice(0, rest.indexOf('"seq":') + '"seq":'.length);
 	const end = rest.slice(beforeSeq.length + (seq === undefined ? 0 : String(seq).length));
 	return {
-		start: Buffer.from(start),
-		beforeValue: Buffer.from(json.slice(headAt, valueAt)),
-		beforeObserved: Buffer.from(beforeObserved),
-		beforeReceived: Buffer.from(beforeReceived),
-		beforeSeq: Buffer.from(beforeSeq),
-		end: Buffer.from(end),
+		start: ownCopy(start),
+		beforeValue: ownCopy(json.slice(headAt, valueAt)),
+		beforeObserved: BEFORE_OBSERVED,
+		beforeReceived: BEFORE_RECEIVED,
+		beforeSeq: ownCopy(beforeSeq),
+		end: ownCopy(end),
 	};
 }
 

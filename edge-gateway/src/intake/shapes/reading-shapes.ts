@@ -45,8 +45,8 @@ export interface Repeating {
 
 /** Devices send two or three shapes in turn; a hub of several sensors a few more. */
 const MAX_SHAPES = 8;
-/** Over all senders; each takes about 2 KiB. */
-const MAX_ALL_SHAPES = 4096;
+/** Of all senders, about 4000 shapes. Beyond it, those of whoever got shapes first are forgotten. */
+const MAX_ALL_BYTES = 16 * 1024 * 1024;
 const MAX_LESSONS = 32;
 /** Of messages that never repeat themselves, one in so many is learnt from. */
 const RARELY = 64;
@@ -60,7 +60,7 @@ export class ReadingShapes {
 	readonly #onDeferred: OnDeferred;
 	/** All that have shapes, the oldest first. */
 	readonly #all = new Set<Repeating>();
-	#count = 0;
+	#bytes = 0;
 	/** Changes of how far the clock can be trusted. */
 	#clockChanges = 0;
 	#quality: string | undefined;
@@ -90,7 +90,7 @@ export class ReadingShapes {
 			this.#revision = now;
 			for (const repeating of this.#all) repeating.shapes.length = 0;
 			this.#all.clear();
-			this.#count = 0;
+			this.#bytes = 0;
 		}
 		return now;
 	}
@@ -98,6 +98,16 @@ export class ReadingShapes {
 	/** Begins to know the messages of a sender. */
 	repeating({ transport, source, sender }: Frame): Repeating {
 		return { transport, source, sender, shapes: [], lessons: MAX_LESSONS, skipped: 0 };
+	}
+
+	/** Forgets a sender's messages, such as those of a connection that has ended. */
+	forget(repeating: Repeating): void {
+		for (const shape of [...repeating.shapes]) this.#drop(repeating, shape);
+	}
+
+	/** Memory that all shapes take, in bytes, as far as it is known. */
+	get bytes(): number {
+		return this.#bytes;
 	}
 
 	/** Learns from a frame that is handed to the intake now how the next one like it is stored. */
@@ -194,15 +204,17 @@ export class ReadingShapes {
 		if (shapes.length >= MAX_SHAPES) this.#drop(repeating, shapes.at(-1)!);
 		shapes.unshift(shape);
 		this.#all.add(repeating);
-		this.#count++;
-		const [oldest] = this.#all;
-		if (this.#count > MAX_ALL_SHAPES && oldest) this.#drop(oldest, oldest.shapes.at(-1)!);
+		this.#bytes += shape.bytes;
+		while (this.#bytes > MAX_ALL_BYTES) {
+			const [oldest] = this.#all;
+			this.#drop(oldest!, oldest!.shapes.at(-1)!);
+		}
 	}
 
 	#drop(repeating: Repeating, shape: Shape): void {
 		const { shapes } = repeating;
 		shapes.splice(shapes.indexOf(shape), 1);
-		this.#count--;
+		this.#bytes -= shape.bytes;
 		if (shapes.length === 0) this.#all.delete(repeating);
 	}
 }

@@ -7,6 +7,11 @@ import type { WrittenRecord } from '../reading-writer.ts';
 import { PayloadShape } from './payload-shape.ts';
 import { ReadingImage } from './reading-image.ts';
 
+/** Longer messages have no shape. */
+const MAX_MESSAGE_BYTES = 4096;
+/** About what a shape takes beside the bytes it compares and writes. */
+const OBJECTS_BYTES = 3072;
+
 /** A reading that took the long way. */
 export interface LearntReading {
 	frame: Frame;
@@ -24,6 +29,8 @@ export class Shape {
 	readonly place: { buildingId: string; roomId: string; generation: string | undefined };
 	/** How long its values count as current, in ms. */
 	readonly freshFor: number;
+	/** About how much memory it takes. */
+	readonly bytes: number;
 	readonly #unit: string | undefined;
 	readonly #min: number;
 	readonly #max: number;
@@ -37,6 +44,7 @@ export class Shape {
 		this.metric = incoming.metric;
 		this.place = { buildingId, roomId, generation };
 		this.freshFor = freshFor;
+		this.bytes = OBJECTS_BYTES + payload.bytes + 2 * image.record.bytes.length;
 		this.#unit = incoming.unit;
 		this.#min = definition.min;
 		this.#max = definition.max;
@@ -74,6 +82,7 @@ export function shapeOf(
 ): Shape | undefined {
 	const { incoming, definition, value, observedAt, key } = reading;
 	const isPlain =
+		raw.length <= MAX_MESSAGE_BYTES &&
 		// By names, sensors may get another id (see SensorNames).
 		incoming.sensorName === undefined &&
 		!reading.clipped &&

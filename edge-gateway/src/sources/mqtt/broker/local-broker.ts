@@ -28,7 +28,7 @@ export type ToClients = (message: LocalMessage) => Promise<void>;
  */
 export class LocalBroker {
 	#toClients: ToClients | undefined;
-	readonly #taps = new Set<{ filter: string; take: Tap }>();
+	readonly #taps = new Set<{ filter: string; take: Tap; wants: (topic: string) => boolean }>();
 	#revision = 0;
 
 	/** Has messages sent to the broker's clients from now on; before, only taps get them. */
@@ -48,9 +48,10 @@ export class LocalBroker {
 	/**
 	 * Calls `take` with every message whose topic matches an MQTT filter, whether a client or `publish` sent it. Returns
 	 * a function that ends the tap.
+	 * @param wants which of these topics the tap is for, the same for as long as it lasts; default: all
 	 */
-	tap(filter: string, take: Tap): () => void {
-		const tap = { filter, take };
+	tap(filter: string, take: Tap, wants: (topic: string) => boolean = () => true): () => void {
+		const tap = { filter, take, wants };
 		this.#taps.add(tap);
 		this.#revision++;
 		return () => {
@@ -66,7 +67,7 @@ export class LocalBroker {
 
 	/** Whether there is a tap on this topic. */
 	isTapped(topic: string): boolean {
-		for (const { filter } of this.#taps) if (matchesFilter(filter, topic)) return true;
+		for (const { filter, wants } of this.#taps) if (matchesFilter(filter, topic) && wants(topic)) return true;
 		return false;
 	}
 

@@ -188,7 +188,9 @@ export class MqttSource implements Source {
 	}
 
 	#onDisconnect(client: Client): void {
-		const sender = this.#peers.get(client)?.sender;
+		const peer = this.#peers.get(client);
+		const sender = peer?.sender;
+		peer?.readings?.close();
 		if (sender) {
 			this.#parts.devices.disconnected(sender.id, 'mqtt');
 			this.#filters.remove(sender.id, client);

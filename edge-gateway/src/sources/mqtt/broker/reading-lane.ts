@@ -50,7 +50,7 @@ export class ReadingLane implements LaneTaker {
 	readonly #client: Client;
 	readonly #peer: MqttPeer;
 	readonly #sender: Sender;
-	readonly #topics = new KnownTopics<KnownTopic>();
+	readonly #topics = new KnownTopics<KnownTopic>(({ repeating }) => this.#parts.shapes.forget(repeating));
 	#revision = -1;
 	#usesShapes = false;
 	#run: Run = newRun();
@@ -64,6 +64,7 @@ export class ReadingLane implements LaneTaker {
 
 	/** Learns from a message in the gateway's own format, whichever way it came. */
 	met(frame: Frame): void {
+		if (this.#client.closed) return;
 		const { shapes } = this.#parts;
 		this.#forgetIfChanged();
 		let known = this.#topics.get(frame.source);
@@ -73,6 +74,11 @@ export class ReadingLane implements LaneTaker {
 			this.#topics.set(frame.source, known);
 		}
 		shapes.learn(known.repeating, frame);
+	}
+
+	/** Forgets everything, once the connection has ended. */
+	close(): void {
+		this.#topics.clear();
 	}
 
 	begin(): boolean {

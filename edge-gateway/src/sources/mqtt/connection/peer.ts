@@ -13,5 +13,5 @@ export interface MqttPeer {
 	/** Undefined until the client has signed in. */
 	paced: PacedQueue | undefined;
 	/** Learns from messages in the gateway's own format. Undefined until the client is connected. */
-	readings: { met(frame: Frame): void } | undefined;
+	readings: { met(frame: Frame): void; close(): void } | undefined;
 }

@@ -8,21 +8,30 @@ interface Entry<T> {
 
 /** More topics of one connection are forgotten, all at once: devices use few. */
 const MAX_TOPICS = 128;
+/** Longer topics stay unknown. */
+const MAX_TOPIC_BYTES = 1024;
 
 /** What is known of the topics of one connection, found by the bytes of a topic without making a string of them. */
 export class KnownTopics<T> {
 	readonly #byTopic = new Map<string, Entry<T>>();
 	/** By `hash`; of two topics with the same hash, only one is found by its bytes. */
 	readonly #byHash = new Map<number, Entry<T>>();
+	readonly #onForgotten: (known: T) => void;
 	#last: Entry<T> | undefined;
+
+	/** @param onForgotten called with each that is known no longer */
+	constructor(onForgotten: (known: T) => void = () => undefined) {
+		this.#onForgotten = onForgotten;
+	}
 
 	get(topic: string): T | undefined {
 		return this.#byTopic.get(topic)?.known;
 	}
 
 	set(topic: string, known: T): void {
+		const bytes = Buffer.alloc(Buffer.byteLength(topic), topic);
+		if (bytes.length > MAX_TOPIC_BYTES) return;
 		if (this.#byTopic.size >= MAX_TOPICS) this.clear();
-		const bytes = Buffer.from(topic);
 		const entry = { bytes, known, next: undefined };
 		this.#byTopic.set(topic, entry);
 		this.#byHash.set(hash(bytes, 0, bytes.length), entry);
@@ -44,6 +53,7 @@ export class KnownTopics<T> {
 	}
 
 	clear(): void {
+		for (const { known } of this.#byTopic.values()) this.#onForgotten(known);
 		this.#byTopic.clear();
 		this.#byHash.clear();
 		this.#last = undefined;
