@@ -168,7 +168,10 @@ describe('a change of gateway.yaml while the gateway runs', () => {
 	it.each<[string, object]>([
 		['denies a sensor', { devices: { deny: ['c-*'] } }],
 		['reads its topic with a decoder', { decoders: [{ topic: 'telemetry/#', use: 'zigbee2mqtt' }] }],
-		['renames what its topic holds', { decoders: [{ topic: 'telemetry/#', use: 'zigbee2mqtt', rename: { value: { metric: 'co2' } } }] }],
+		[
+			'renames what its topic holds',
+			{ decoders: [{ topic: 'telemetry/#', use: 'zigbee2mqtt', rename: { value: { metric: 'co2' } } }] },
+		],
 		['narrows the range of its metric', { metrics: [{ ...METRIC, max: 5 }] }],
 		['takes its metric away', { metrics: [] }],
 		['has a bridge take its messages as they are', { bridges: [BRIDGE] }],
