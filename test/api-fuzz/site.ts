@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Membership } from '@crowdvision/contracts';
 import { Tokens } from '@crowdvision/service-kit';
 import { startMailServer } from '@crowdvision/testing/smtp';
+import { waitFor } from '@crowdvision/testing/wait';
 import { startStandalone } from '../e2e/standalone.ts';
 import type { Answer } from './document.ts';
 import type { Request, Role } from './requests.ts';
@@ -16,6 +17,7 @@ const SECRET = 'a secret of the API fuzz only, of 32 characters';
 const PATIENCE_MS = 15_000;
 /** Everybody's: a sign-in that is guessed right would be an accident. */
 const PASSWORD = 'a password of the fuzz';
+const LOOKS_PER_RESET = 20;
 const BUILDING = 'b1';
 const ROOMS = ['hall', 'attic'];
 const room = (id: string) => ({
@@ -108,6 +110,8 @@ class Inhabited {
 	readonly #devices = new Map<string, { id: string; token: string }>();
 	/** Removed domains never come back. */
 	#empty = 0;
+	#looks = 0;
+	#reset = 'none yet';
 	#known: Record<string, unknown[]> = {};
 
 	constructor(http: string, platform: string) {
@@ -152,7 +156,7 @@ class Inhabited {
 					);
 				},
 			);
-			sent.on('timeout', () => sent.destroy(new Error(`no answer within ${PATIENCE_MS} ms`)));
+			sent.on('timeout', () => sent.destroy(new Error(`no answer to ${method} ${path} within ${PATIENCE_MS} ms`)));
 			sent.on('error', reject);
 			sent.end(body);
 		});
@@ -183,28 +187,48 @@ class Inhabited {
 		});
 		await this.#device('device', {});
 		await this.#device('narrow-device', { buildingId: BUILDING, sensorIds: ['camera'] });
-		await this.#make('device', 'POST', '/ingest', [
-			{ sensorId: 'camera', metric: 'peopleCount', value: Math.floor(Math.random() * 40) },
-			{ sensorId: 'door', metric: 'peopleIn', value: 1, buildingId: BUILDING, roomId: 'attic' },
-		]);
+		for (const [sensorId, roomId] of [
+			['camera', 'hall'],
+			['door', 'attic'],
+		] as const)
+			await this.#make('admin', 'POST', `/gateway/devices/${sensorId}/adopt`, { buildingId: BUILDING, roomId });
+		const value = 11 + Math.floor(Math.random() * 30);
+		await this.#make('device', 'POST', '/ingest', { sensorId: 'camera', metric: 'peopleCount', value });
+		const crossing = { sensorId: 'door', metric: 'peopleIn', value: 1, buildingId: BUILDING, roomId: 'attic' };
+		await this.#make('device', 'POST', '/ingest', crossing);
 		await this.#make('device', 'POST', '/ingest', { sensorId: `stranger-${Date.now()}`, metric: 'co2', value: 800 });
-		const outsider = this.#people.get('outsider')!.id;
-		await this.#make('admin', 'PUT', `/auth/domains/museum/members/${outsider}`, { role: 'standard_customer' });
+		const outsider = `/auth/domains/museum/members/${this.#people.get('outsider')!.id}`;
+		await this.#make('admin', 'DELETE', outsider);
+		await this.#make('admin', 'PUT', outsider, { role: 'standard_customer' });
+		const { email } = this.#people.get('admin')!;
+		await this.#make('none', 'POST', '/auth/login', { email, password: PASSWORD });
+		await this.#make('admin', 'POST', '/llm/ask', { question: 'How many people are in the hall?' });
 		await this.#look();
 	}
 
 	async #look(): Promise<void> {
 		const get = async (role: Role, path: string) => JSON.parse((await this.#as(role, 'GET', path)).text) as never;
-		const alerts = (await get('admin', '/notification/alerts')) as { alerts?: { id: string }[] };
+		let alerts: { alerts?: { id: string }[] } = {};
+		await waitFor('the alert of the crowded hall', async () => {
+			alerts = (await get('admin', '/notification/alerts')) as typeof alerts;
+			return (alerts.alerts ?? []).length > 0;
+		});
 		const strangers = (await get('admin', '/gateway/devices')) as { quarantined?: { sensorId: string }[] };
 		const invitations = (await get('outsider', '/auth/invitations')) as { invitations?: { id: string }[] };
+		const sessions = (await get('admin', '/auth/sessions')) as { sessions?: { id: string }[] };
+		const talks = (await get('admin', '/llm/conversations')) as { conversations?: { id: string }[] };
 		const { domains = [] } = (await get('admin', '/auth/domains')) as { domains?: { name: string }[] };
-		if (!domains.some(({ name }) => name === `empty-${this.#empty}`)) this.#empty++;
+		const [empty, inside] = [`empty-${this.#empty}`, `empty-${this.#empty}/`];
+		if (domains.every(({ name }) => name !== empty) || domains.some(({ name }) => name.startsWith(inside)))
+			this.#empty++;
 		const sensors = ['camera', 'door', 'new-sensor', ...(strangers.quarantined ?? []).map(({ sensorId }) => sensorId)];
 		const reading = { sensorId: 'camera', metric: 'temperature', value: 21.5 };
 		const devices = [...this.#devices.values()].map(({ id }) => id);
 		this.#known = {
 			'auth/domains/name': ['museum', 'museum', 'museum', 'museum/annex', `empty-${this.#empty}`, 'elsewhere'],
+			'auth/sessions/id': (sessions.sessions ?? []).map(({ id }) => id),
+			'llm/conversations/id': (talks.conversations ?? []).map(({ id }) => id),
+			'post-auth-password-reset': [{ token: await this.#resetToken(), newPassword: PASSWORD }],
 			'auth/invitations/id': (invitations.invitations ?? []).map(({ id }) => id),
 			'notification/alerts/id': (alerts.alerts ?? []).slice(0, 5).map(({ id }) => id),
 			'twin/buildings/id': [BUILDING],
@@ -253,6 +277,15 @@ class Inhabited {
 			limit: [1, 2, 100],
 			code: ['123456', 'invalid_reading'],
 		};
+	}
+
+	/** A token that sets a password. Few are given out an hour, so that one stands until it was perhaps used. */
+	async #resetToken(): Promise<string> {
+		if (this.#looks++ % LOOKS_PER_RESET !== 0) return this.#reset;
+		const viewer = this.#people.get('viewer')!.id;
+		const { text } = await this.#as('admin', 'POST', `/auth/domains/museum/members/${viewer}/password-reset`);
+		this.#reset = /#reset=([^"&]+)/.exec(text)?.[1] ?? this.#reset;
+		return this.#reset;
 	}
 
 	/** A new account where the role has none, or where it was deleted or has another password. */
