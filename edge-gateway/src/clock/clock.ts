@@ -164,6 +164,11 @@ export class Clock {
 		this.#eras.amend(record);
 	}
 
+	/** Whether `amend` may change the reading at this offset. */
+	mayAmend(offset: number): boolean {
+		return this.#eras.mayAmend(offset);
+	}
+
 	/**
 	 * Starts to manage the times of the readings in `log`. Call it before the first append.
 	 * @throws if the clock's file cannot be written

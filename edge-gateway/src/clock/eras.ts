@@ -60,16 +60,19 @@ export class Eras {
 		);
 	}
 
+	/** Whether `amend` may change the reading at this offset. */
+	mayAmend(offset: number): boolean {
+		return (
+			this.#eras.length > 0 &&
+			offset >= this.#eras[0]!.from &&
+			offset < (this.#eras.at(-1)!.to ?? Number.POSITIVE_INFINITY)
+		);
+	}
+
 	/** Corrects the times of a reading of an era, as far as they are known, and removes the era's number. */
 	amend(record: LogRecord): void {
-		if (this.#eras.length === 0) return;
 		const { offset, payload } = record;
-		if (
-			offset < this.#eras[0]!.from ||
-			offset >= (this.#eras.at(-1)!.to ?? Number.POSITIVE_INFINITY) ||
-			!payload.includes(MARK)
-		)
-			return;
+		if (!this.mayAmend(offset) || !payload.includes(MARK)) return;
 		const reading = JSON.parse(payload.toString()) as Parameters<typeof restamp>[0];
 		const era = this.#eras.find(({ number }) => number === reading.era);
 		record.at += era?.delta ?? 0;

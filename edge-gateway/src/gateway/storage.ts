@@ -51,6 +51,7 @@ export async function openTelemetryLog(parts: {
 		dedup: config.dedup,
 		heldFrom: clock.heldFrom,
 		amend: (record) => clock.amend(record),
+		mayAmend: (offset) => clock.mayAmend(offset),
 		onIncident: (incident) => logger.error({ incident }, 'log: records are damaged or missing'),
 	});
 	const log = lifecycle.own('log', opened, (part) => part.close());

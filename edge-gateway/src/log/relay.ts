@@ -1,40 +1,47 @@
 /** Appends the readings of the log to Redis, each exactly once. */
 import { GapMarker } from '@crowdvision/bus';
-import { GAP_FIELD, STREAMS, telemetryChannel } from '@crowdvision/contracts';
-import type { Cursor, Gap, Log, LogRecord } from '@crowdvision/log';
-import { keepRunning, type Logger, Retry, waitAtMost } from '@crowdvision/service-kit';
+import { GAP_FIELD, STREAMS } from '@crowdvision/contracts';
+import type { Cursor, Gap, Log } from '@crowdvision/log';
+import { keepRunning, type Logger, pause, Retry, waitAtMost } from '@crowdvision/service-kit';
 import { Redis } from 'ioredis';
-import { buildingIdIn } from '../normalize/reading-encoder.ts';
+import { type RelayBatch, RelayReader } from './relay-batch.ts';
 
 /**
  * One batch in one transaction: the readings, their announcements and the cursor. The cursor must stand where the batch
  * begins, so a batch that was sent twice, or runs late on a connection given up, does nothing the second time.
  *
  * KEYS: stream, cursor. ARGV: where the cursor must stand (`''`: there is none yet); where it stands after the batch;
- * the readings, and for each the channel it is published on, both separated by newlines, which they do not contain; the
- * field of a reading; the field of a gap, and what is missing before the first reading (`''`: nothing). Returns where
- * the cursor stands.
+ * the readings, a newline after each, which they do not contain; for each run of readings with the same channel a line
+ * with its length and the channel; the field of a reading; the field of a gap, and what is missing before the first
+ * reading (`''`: nothing). Returns where the cursor stands.
  */
 const APPEND = `
 local next = redis.call('GET', KEYS[2]) or ''
 if next ~= ARGV[1] then return next end
+local call, find, sub, key, lines, field = redis.call, string.find, string.sub, KEYS[1], ARGV[3], ARGV[5]
 local gap = ARGV[7]
-local channels = string.gmatch(ARGV[4], '[^\\n]+')
-for reading in string.gmatch(ARGV[3], '[^\\n]+') do
-  if gap == '' then redis.call('XADD', KEYS[1], '*', ARGV[5], reading)
-  else redis.call('XADD', KEYS[1], '*', ARGV[5], reading, ARGV[6], gap) end
-  gap = ''
-  redis.call('PUBLISH', channels(), reading)
+local from = 1
+for length, channel in string.gmatch(ARGV[4], '(%d+) ([^\\n]+)') do
+  for _ = 1, tonumber(length) do
+    local to = find(lines, '\\n', from, true)
+    local reading = sub(lines, from, to - 1)
+    from = to + 1
+    if gap == '' then call('XADD', key, '*', field, reading)
+    else call('XADD', key, '*', field, reading, ARGV[6], gap) end
+    gap = ''
+    call('PUBLISH', channel, reading)
+  end
 end
 redis.call('SET', KEYS[2], ARGV[2])
 return ARGV[2]`;
 
-const BATCH_RECORDS = 1000;
-const BATCH_BYTES = 512 * 1024;
+/** After a batch with fewer readings, the relay lets some come together. */
+const SMALL_BATCH = 250;
+/** Least time from the start of a small batch to the next one, ms. */
+const PAUSE_MS = 5;
 const COMMAND_TIMEOUT_MS = 10_000;
 /** How long a stop waits for the batch under way. Redis then has it or not, and the next start asks which. */
 const STOP_TIMEOUT_MS = 2_000;
-const NEWLINE = Buffer.from('\n');
 const TRIM_EVERY_RECORDS = 10_000;
 /** Most gaps in one log line. */
 const MAX_LOGGED_GAPS = 5;
@@ -146,6 +153,7 @@ export class Relay {
 	async #relay(redis: Redis, onProgress: () => void): Promise<void> {
 		const { log, logger } = this.#parts;
 		const { signal } = this.#stopping;
+		const reader = new RelayReader(log);
 		let place = await this.#placeOf(redis);
 		logger.info({ next: place.next }, 'relay: connected');
 		let sinceTrim = TRIM_EVERY_RECORDS;
@@ -153,56 +161,57 @@ export class Relay {
 		const missing = new GapMarker(this.#parts.gatewayId, log.id);
 		let gaps: Gap[] = [];
 		while (!signal.aborted) {
-			if (sinceTrim >= TRIM_EVERY_RECORDS && (await this.#makeRoom(redis))) sinceTrim = 0;
+			if (sinceTrim >= TRIM_EVERY_RECORDS && (await this.#makeRoom(redis, reader))) sinceTrim = 0;
 			this.#trouble = undefined;
-			const read = await log.read(place.next, { maxRecords: BATCH_RECORDS, maxBytes: BATCH_BYTES });
-			missing.add(read.gaps);
-			gaps.push(...read.gaps);
-			if (read.records.length === 0) {
-				if (read.next > place.next) {
-					this.#cursor.tally.read(read.next, read.gaps);
-					place.next = read.next;
+			const batch = await reader.read(place.next);
+			missing.add(batch.gaps);
+			gaps.push(...batch.gaps);
+			if (batch.count === 0) {
+				if (batch.next > place.next) {
+					this.#cursor.tally.read(batch.next, batch.gaps);
+					place.next = batch.next;
 				} else await log.waitFor(place.next, signal);
 				continue;
 			}
-			const isAppended = await this.#append(redis, place, read.records, read.next, missing);
-			if (isAppended) {
+			const began = performance.now();
+			const appended = this.#append(redis, place, batch, missing);
+			const isSmall = batch.count < SMALL_BATCH;
+			if (!isSmall) reader.readAhead(batch.next);
+			if (await appended) {
 				this.#reportLost(gaps);
-				place = { next: read.next, expected: String(read.next) };
-				this.#delivered += read.records.length;
-				this.#cursor.tally.read(place.next, read.gaps);
-				this.#cursor.tally.delivered(read.records.length, place.next, Date.now());
-				sinceTrim += read.records.length;
+				place = { next: batch.next, expected: String(batch.next) };
+				this.#delivered += batch.count;
+				this.#cursor.tally.read(place.next, batch.gaps);
+				this.#cursor.tally.delivered(batch.count, place.next, Date.now());
+				sinceTrim += batch.count;
 				this.#cursor.commit(place.next);
 				onProgress();
-			} else place = await this.#placeOf(redis);
+			} else {
+				await reader.forget();
+				place = await this.#placeOf(redis);
+			}
 			missing.clear();
 			gaps = [];
+			if (isSmall) await pause(Math.max(0, PAUSE_MS - (performance.now() - began)), signal);
 		}
 	}
 
 	/** False when the cursor in Redis stands elsewhere; then nothing was appended. */
-	async #append(
-		redis: Redis,
-		{ expected }: Place,
-		records: readonly LogRecord[],
-		next: number,
-		missing: GapMarker,
-	): Promise<boolean> {
+	async #append(redis: Redis, { expected }: Place, batch: RelayBatch, missing: GapMarker): Promise<boolean> {
 		const answer: unknown = await redis.eval(
 			APPEND,
 			2,
 			STREAMS.telemetry,
 			this.#cursorKey,
 			expected,
-			String(next),
-			Buffer.concat(records.flatMap(({ payload }) => [payload, NEWLINE])),
-			records.map(({ payload }) => telemetryChannel(buildingIdIn(payload))).join('\n'),
+			String(batch.next),
+			batch.readings,
+			batch.channels,
 			this.#parts.field,
 			GAP_FIELD,
 			missing.empty ? '' : missing.toJson(),
 		);
-		if (answer === String(next)) return true;
+		if (answer === String(batch.next)) return true;
 		this.#parts.logger.warn({ answer }, 'relay: the cursor in Redis stands elsewhere; continuing from there');
 		return false;
 	}
@@ -236,12 +245,13 @@ export class Relay {
 	 * Resolves with true when the stream has room, with false when the relay is stopped. While a consumer group is too
 	 * far behind, the readings wait in the log, whose bound the operator chose.
 	 */
-	async #makeRoom(redis: Redis): Promise<boolean> {
+	async #makeRoom(redis: Redis, reader: RelayReader): Promise<boolean> {
 		const { signal } = this.#stopping;
 		const retry = new Retry({ what: 'relay: making room in the stream', signal, firstMs: 200, longestMs: 5000 });
 		while (!signal.aborted) {
 			const { blockedBy } = await this.#parts.trim(redis);
 			if (blockedBy === undefined) return true;
+			await reader.forget();
 			const reason = `the stream is full, group ${blockedBy} is behind`;
 			this.#setTrouble(reason);
 			await retry.failed(new Error(reason));

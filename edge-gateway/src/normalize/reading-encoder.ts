@@ -137,10 +137,17 @@ export class ReadingEncoder {
 const BUILDING_ID = Buffer.from('"buildingId":"');
 const QUOTE = '"'.charCodeAt(0);
 
-/** The building of an encoded reading, without parsing the rest of it: a place id contains nothing that is escaped. */
-export function buildingIdIn(payload: Buffer): string {
-	const start = payload.indexOf(BUILDING_ID) + BUILDING_ID.length;
-	return payload.toString('utf8', start, payload.indexOf(QUOTE, start));
+/**
+ * The building of the encoded reading that begins at `from`, without parsing the rest of it: a place id contains
+ * nothing that is escaped. Faster if it is `likely`, the building of the reading before.
+ */
+export function buildingIdIn(readings: Buffer, from = 0, likely = ''): string {
+	const start = readings.indexOf(BUILDING_ID, from) + BUILDING_ID.length;
+	let same = 0;
+	while (same < likely.length && readings[start + same] === likely.charCodeAt(same) && readings[start + same]! < 128)
+		same++;
+	if (same === likely.length && same > 0 && readings[start + same] === QUOTE) return likely;
+	return readings.toString('utf8', start, readings.indexOf(QUOTE, start));
 }
 
 function countedJson({ crossings, interval, adjustment }: CountedFields): string {

@@ -12,6 +12,7 @@ export { CheckpointFile } from './recovery/checkpoint-file.ts';
 export type { Incident } from './recovery/incident.ts';
 export { type LogFolder, readLogFolder } from './recovery/read-folder.ts';
 export type { Thin, WhenFull } from './retention/policy.ts';
+export { PayloadLines } from './segment/payload-lines.ts';
 export type { DedupKey, LogRecord } from './segment/record.ts';
 export { RecordImage } from './segment/record-image.ts';
 export type { LogStats } from './stats.ts';

@@ -15,8 +15,9 @@ import type { Incident } from './recovery/incident.ts';
 import type { LogMeta } from './recovery/meta.ts';
 import { type Recovered, recover } from './recovery/recovery.ts';
 import { scrub } from './recovery/scrub.ts';
-import type { ReadLimits } from './segment/reader.ts';
-import type { DedupKey, LogRecord } from './segment/record.ts';
+import type { PayloadLines } from './segment/payload-lines.ts';
+import type { ReadLimits, RecordTaker } from './segment/reader.ts';
+import { type DedupKey, type LogRecord, recordAt } from './segment/record.ts';
 import type { RecordImage } from './segment/record-image.ts';
 import type { LogStats } from './stats.ts';
 
@@ -164,18 +165,49 @@ export class Log {
 	 * @throws LogWriteError `ECLOSED` when the log is closed.
 	 */
 	async read(from: number, limits?: ReadLimits): Promise<ReadResult> {
+		const { amend } = this.#parts.options;
+		const records: LogRecord[] = [];
+		const taker: RecordTaker = {
+			take: (bytes, position, length) => {
+				const record = recordAt(bytes, position, length);
+				const size = record.payload.length;
+				amend?.(record);
+				records.push(record);
+				return size;
+			},
+		};
+		return { records, ...(await this.#read(from, limits ?? {}, taker, records)) };
+	}
+
+	/**
+	 * As `read`, but copies the payloads into `lines`, whose earlier content is gone. Payloads must not contain newlines.
+	 * Only one read into `lines` at a time.
+	 * @throws as `read`
+	 */
+	readLines(from: number, limits: ReadLimits, lines: PayloadLines): Promise<Omit<ReadResult, 'records'>> {
+		const { amend, mayAmend = () => true } = this.#parts.options;
+		lines.begin(amend && { amend, mayAmend });
+		return this.#read(from, limits, lines, lines.records);
+	}
+
+	/** Reads with `taker`, which adds to `records`. */
+	async #read(
+		from: number,
+		limits: ReadLimits,
+		taker: RecordTaker,
+		records: readonly { offset: number; at: number }[],
+	): Promise<Omit<ReadResult, 'records'>> {
 		if (this.#closed) throw closedError();
 		const { reader, visible, gaps, checkpointer, options } = this.#parts;
-		const until = limits?.held ? Number.POSITIVE_INFINITY : visible.heldFrom;
-		const { records, next, lost, thinned } = await reader.read(from, limits, until);
-		if (options.amend) for (const record of records) options.amend(record);
+		const until = limits.held ? Number.POSITIVE_INFINITY : visible.heldFrom;
+		const { next, lost, thinned } = await reader.read(from, limits, until, taker);
 		for (const range of lost) {
 			for (const fresh of gaps.add({ ...range, reason: 'damaged' })) {
 				checkpointer.markDirty();
 				this.#report({ what: 'damaged-record', file: options.dir, lost: { from: fresh.from, to: fresh.to } });
 			}
 		}
-		return { records, next, gaps: exactGaps(gaps.within(from, next), thinned, records) };
+		return { next, gaps: exactGaps(gaps.within(from, next), thinned, records) };
 	}
 
 	/** Resolves when a record at `offset` or later is visible, or `signal` aborts, or the log closes. */

@@ -28,13 +28,15 @@ export interface LogOptions {
 	 * it must be fast.
 	 */
 	amend?: (record: LogRecord) => void;
+	/** Whether `amend` may change the record at this offset; without it, any. */
+	mayAmend?: (offset: number) => boolean;
 	/** A clock that is never set, in ms. Default: this process's. Log time is what passes on it while the log is open. */
 	monotonic?: () => number;
 	/** Called for all damage that is found, at the start and later. */
 	onIncident?: (incident: Incident) => void;
 }
 
-type Optional = 'onIncident' | 'heldFrom' | 'amend' | 'thin';
+type Optional = 'onIncident' | 'heldFrom' | 'amend' | 'mayAmend' | 'thin';
 
 /** The options with their defaults filled in. */
 export type FullOptions = Required<Omit<LogOptions, 'dedup' | Optional>> & Pick<LogOptions, Optional>;

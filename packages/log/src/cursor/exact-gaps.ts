@@ -1,6 +1,8 @@
 import type { LogRecord } from '../segment/record.ts';
 import type { Gap } from './gaps.ts';
 
+type Place = Pick<LogRecord, 'offset' | 'at'>;
+
 /**
  * The exact gaps between records that were read, in order: the parts of known gaps without a record (several gaps may
  * have been merged, with the records between them), and the thinned ranges. A gap without times of its own gets those
@@ -9,7 +11,7 @@ import type { Gap } from './gaps.ts';
 export function exactGaps(
 	known: readonly Gap[],
 	thinned: readonly { from: number; to: number }[],
-	records: readonly LogRecord[],
+	records: readonly Place[],
 ): Gap[] {
 	if (known.length === 0 && thinned.length === 0) return [];
 	const gaps: Gap[] = thinned
@@ -48,7 +50,7 @@ function without(range: { from: number; to: number }, known: readonly Gap[]): { 
 }
 
 /** Index of the first record at `offset` or later. */
-function firstFrom(records: readonly LogRecord[], offset: number): number {
+function firstFrom(records: readonly Place[], offset: number): number {
 	let low = 0;
 	let high = records.length;
 	while (low < high) {

@@ -23,17 +23,21 @@ export class FileHandles {
 	#closed = false;
 
 	/**
-	 * Reads `length` bytes from `position` on; unreadable blocks are zeros.
+	 * Reads `length` bytes from `position` on into `bytes`, and resolves with it; unreadable blocks are zeros.
 	 * @throws SegmentGoneError; LogWriteError `ECLOSED` after `closeAll`; errors that do not blame the disk.
 	 */
-	async read(path: string, position: number, length: number): Promise<Buffer> {
+	async read(
+		path: string,
+		position: number,
+		length: number,
+		bytes: Buffer = Buffer.allocUnsafe(length),
+	): Promise<Buffer> {
 		if (this.#closed) throw closedError();
 		const file = this.#open.get(path) ?? newFile(path);
 		this.#open.delete(path);
 		this.#open.set(path, file);
 		file.readers++;
 		try {
-			const bytes = Buffer.allocUnsafe(length);
 			await salvage(await file.handle, bytes, position);
 			return bytes;
 		} catch (error) {

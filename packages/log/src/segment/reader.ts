@@ -1,5 +1,5 @@
 import { FileHandles, SegmentGoneError } from './file-handles.ts';
-import { inspectRecord, type LogRecord, nextMagic, offsetAt, recordAt } from './record.ts';
+import { inspectRecord, nextMagic, offsetAt } from './record.ts';
 import { isThinned, recordsStart, type Segment } from './segment.ts';
 import type { Segments } from './segments.ts';
 
@@ -13,8 +13,20 @@ export interface ReadLimits {
 	held?: boolean;
 }
 
+/** What a read does with the records it finds. */
+export interface RecordTaker {
+	/** Takes the record of `length` bytes at `position` of `bytes`. Returns the length of its payload. */
+	take(bytes: Buffer, position: number, length: number): number;
+	/**
+	 * A buffer of at least `length` bytes to read into, for a taker that keeps no part of `bytes`. Without it each chunk
+	 * gets a new buffer.
+	 */
+	room?(length: number): Buffer;
+}
+
 export interface Found {
-	records: LogRecord[];
+	/** Number of records taken. */
+	count: number;
 	/** The offset to read on from. */
 	next: number;
 	/** Offsets before `next` whose records could not be read. */
@@ -26,10 +38,26 @@ export interface Found {
 interface Place {
 	path: string;
 	position: number;
+	/** Bytes from `position` on that were read already, for the read that continues there. */
+	ahead?: Buffer | undefined;
+}
+
+/** One read under way. */
+interface Reading {
+	taker: RecordTaker;
+	until: number;
+	maxRecords: number;
+	/** Payload bytes that may still be read. */
+	left: number;
+	found: Found;
 }
 
 const CHUNK = 256 * 1024;
+/** For reads into the taker's own buffer. */
+export const LARGE_CHUNK = 1024 * 1024;
 const MAX_HINTS = 64;
+/** Hints that keep bytes; each keeps less than a chunk. */
+const MAX_AHEAD = 4;
 
 /**
  * Reads durable records by offset. Damage only loses the records it touches: the next whole record is found after it.
@@ -39,23 +67,26 @@ export class LogReader {
 	readonly #handles = new FileHandles();
 	/** Positions of records in their files by offset, remembered from the ends of earlier reads. */
 	readonly #hints = new Map<number, Place>();
+	/** The hints that keep bytes, oldest first. */
+	readonly #withAhead: Place[] = [];
 
 	constructor(segments: Segments) {
 		this.#segments = segments;
 	}
 
 	/**
-	 * Reads from `from` on, up to before `until`.
+	 * Hands the records from `from` on, up to before `until`, to `taker`.
 	 * @throws errors that do not blame the disk, such as too many open files; nothing is lost by them.
 	 */
 	async read(
 		from: number,
-		{ maxRecords = 1000, maxBytes = 1024 * 1024 }: ReadLimits = {},
-		until = Number.POSITIVE_INFINITY,
+		{ maxRecords = 1000, maxBytes = 1024 * 1024 }: ReadLimits,
+		until: number,
+		taker: RecordTaker,
 	): Promise<Found> {
-		const found: Found = { records: [], next: from, lost: [], thinned: [] };
-		let left = maxBytes;
-		while (found.records.length < maxRecords && left > 0) {
+		const found: Found = { count: 0, next: from, lost: [], thinned: [] };
+		const reading: Reading = { taker, until, maxRecords, left: maxBytes, found };
+		while (found.count < maxRecords && reading.left > 0) {
 			const { list, start, end } = this.#segments;
 			if (found.next < start) found.next = start;
 			if (found.next >= Math.min(end, until)) break;
@@ -63,15 +94,7 @@ export class LogReader {
 			const segment = list[Math.max(0, index)]!;
 			const following = list[index + 1];
 			try {
-				left -= await this.#readSegment(
-					segment,
-					following,
-					following?.previousEnd ?? end,
-					until,
-					found,
-					maxRecords,
-					left,
-				);
+				await this.#readSegment(segment, following, following?.previousEnd ?? end, reading);
 			} catch (error) {
 				// Retention removed the segment during the read: the log begins later now.
 				if (!(error instanceof SegmentGoneError) || this.#segments.list.includes(segment)) throw error;
@@ -90,32 +113,26 @@ export class LogReader {
 	}
 
 	/**
-	 * Reads on in one segment, whose records end before offset `end`, up to before `until`, and moves `found.next` past
-	 * what was read. Returns the number of payload bytes read.
+	 * Reads on in one segment, whose records end before offset `end`, and moves `found.next` past what was read.
 	 */
-	async #readSegment(
-		segment: Segment,
-		following: Segment | undefined,
-		end: number,
-		until: number,
-		found: Found,
-		maxRecords: number,
-		maxBytes: number,
-	): Promise<number> {
+	async #readSegment(segment: Segment, following: Segment | undefined, end: number, reading: Reading): Promise<void> {
+		const { taker, until, maxRecords, found } = reading;
 		// Read once: what is appended meanwhile belongs to the next read.
 		const size = segment.size;
-		const first = found.records.length;
+		const first = found.count;
+		const chunk = taker.room ? LARGE_CHUNK : CHUNK;
 		const hint = this.#hints.get(found.next);
 		let position = hint?.path === segment.path ? hint.position : recordsStart(segment);
-		let want = CHUNK;
-		let taken = 0;
+		let ahead = hint?.path === segment.path ? hint.ahead : undefined;
+		let want = chunk;
 		let damaged = false;
 		let heldBack = false;
-		const full = () => heldBack || found.records.length >= maxRecords || taken >= maxBytes;
+		const full = () => heldBack || found.count >= maxRecords || reading.left <= 0;
 		while (position < size && !full()) {
-			const bytes = await this.#chunk(segment, position, Math.min(want, size - position));
+			const bytes = ahead ?? (await this.#chunk(segment, position, Math.min(want, size - position), taker));
+			ahead = undefined;
 			const more = position + bytes.length < size;
-			want = CHUNK;
+			want = chunk;
 			let at = 0;
 			while (at < bytes.length && !full()) {
 				const inspected = inspectRecord(bytes, at);
@@ -132,15 +149,14 @@ export class LogReader {
 						if (offset > found.next && (damaged || isThinned(segment))) {
 							(damaged ? found.lost : found.thinned).push({ from: found.next, to: offset - 1 });
 						}
-						const record = recordAt(bytes, at, inspected.length);
-						found.records.push(record);
+						reading.left -= taker.take(bytes, at, inspected.length);
+						found.count++;
 						found.next = offset + 1;
-						taken += record.payload.length;
 					}
 					damaged = false;
 					at += inspected.length;
 				} else if (inspected.kind === 'cut' && more) {
-					want = Math.max(CHUNK, inspected.needs);
+					want = Math.max(chunk, inspected.needs);
 					break;
 				} else {
 					damaged = true;
@@ -148,28 +164,33 @@ export class LogReader {
 				}
 			}
 			position += at;
+			if (full() && !taker.room && at < bytes.length) ahead = bytes.subarray(at);
 		}
 		if (heldBack || position < size || (!following && found.next >= end)) {
-			if (found.records.length > first) this.#remember(found.next, { path: segment.path, position });
-			return taken;
+			if (found.count > first) this.#remember(found.next, { path: segment.path, position, ahead });
+			return;
 		}
 		if (found.next < end) found.lost.push({ from: found.next, to: end - 1 });
 		found.next = Math.max(found.next, following?.firstOffset ?? end);
-		return taken;
 	}
 
-	async #chunk(segment: Segment, position: number, length: number): Promise<Buffer> {
+	async #chunk(segment: Segment, position: number, length: number, taker: RecordTaker): Promise<Buffer> {
+		const bytes = taker.room?.(length).subarray(0, length) ?? Buffer.allocUnsafe(length);
 		try {
-			return await this.#handles.read(segment.path, position, length);
+			return await this.#handles.read(segment.path, position, length, bytes);
 		} catch (error) {
 			if (!(error instanceof SegmentGoneError) || !this.#segments.list.includes(segment)) throw error;
-			return Buffer.alloc(length);
+			return bytes.fill(0);
 		}
 	}
 
 	#remember(offset: number, place: Place): void {
 		this.#hints.delete(offset);
 		this.#hints.set(offset, place);
+		if (place.ahead) {
+			this.#withAhead.push(place);
+			if (this.#withAhead.length > MAX_AHEAD) delete this.#withAhead.shift()!.ahead;
+		}
 		if (this.#hints.size <= MAX_HINTS) return;
 		for (const oldest of this.#hints.keys()) {
 			this.#hints.delete(oldest);

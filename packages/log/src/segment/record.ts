@@ -152,13 +152,22 @@ export function secondsAt(bytes: Buffer, position: number): number {
 	return bytes.readUInt32LE(position + 12) >>> KEY_LENGTH_BITS;
 }
 
+/** Where the payload of a whole record begins; it ends with the record. */
+export function payloadStart(bytes: Buffer, position: number): number {
+	return position + RECORD_HEADER + (bytes.readUInt32LE(position + 12) & KEY_LENGTH_MASK);
+}
+
+/** When a whole record was appended, epoch ms. */
+export function timeAt(bytes: Buffer, position: number): number {
+	return bytes.readDoubleLE(position + 24);
+}
+
 /** A whole record; its payload shares memory with `bytes`. */
 export function recordAt(bytes: Buffer, position: number, length: number): LogRecord {
-	const keyLength = bytes.readUInt32LE(position + 12) & KEY_LENGTH_MASK;
 	return {
 		offset: offsetAt(bytes, position),
-		at: bytes.readDoubleLE(position + 24),
-		payload: bytes.subarray(position + RECORD_HEADER + keyLength, position + length),
+		at: timeAt(bytes, position),
+		payload: bytes.subarray(payloadStart(bytes, position), position + length),
 	};
 }
 
