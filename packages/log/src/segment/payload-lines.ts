@@ -43,23 +43,25 @@ export class PayloadLines implements RecordTaker {
 
 	take(bytes: Buffer, position: number, length: number): number {
 		const offset = offsetAt(bytes, position);
+		const start = payloadStart(bytes, position);
 		if (this.#amendment?.mayAmend(offset)) {
 			const record = recordAt(bytes, position, length);
 			this.#amendment.amend(record);
 			this.records.push({ offset, at: record.at });
-			return this.#add(record.payload, 0, record.payload.length);
+			this.#add(record.payload, 0, record.payload.length);
+		} else {
+			this.records.push({ offset, at: timeAt(bytes, position) });
+			this.#add(bytes, start, position + length);
 		}
-		this.records.push({ offset, at: timeAt(bytes, position) });
-		return this.#add(bytes, payloadStart(bytes, position), position + length);
+		return position + length - start;
 	}
 
-	#add(source: Buffer, from: number, to: number): number {
+	#add(source: Buffer, from: number, to: number): void {
 		const end = this.#length + to - from;
 		if (end >= this.#bytes.length) this.#grow(end + 1);
 		source.copy(this.#bytes, this.#length, from, to);
 		this.#bytes[end] = NEWLINE;
 		this.#length = end + 1;
-		return to - from;
 	}
 
 	#grow(size: number): void {
