@@ -23,6 +23,8 @@ export interface Gateway extends Service {
 	about(): Record<string, unknown>;
 	/** Begins to take messages. Call it after the HTTP server listens, and call `stop` if it rejects. */
 	start(): Promise<void>;
+	/** Has the code that takes readings compiled, by made-up ones that are not stored; for a process of its own. */
+	warmUp(): Promise<void>;
 	/** Port of MQTT over TCP, once started. */
 	mqttPort(): number;
 	/** Port of MQTT over TLS; undefined where that is off. */
@@ -91,6 +93,7 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
 				await sources.start();
 				await uplinks.connect();
 			},
+			warmUp: () => intake.warmUp(),
 			mqttPort: () => sources.mqtt.port,
 			mqttsPort: () => sources.mqtt.tlsPort,
 			follow: (configuration, adapt = (config) => config) =>

@@ -102,6 +102,7 @@ async function run(configuration: StartedConfiguration): Promise<void> {
 		const port = await listen(server, config.port, config.host);
 		await gateway.start();
 		gateway.follow(configuration);
+		await gateway.warmUp();
 		releaseStartupMemory();
 		process.stdout.write(
 			`ready http://${authorityOf(config.host, port)} mqtt://${authorityOf(config.host, gateway.mqttPort())}\n`,

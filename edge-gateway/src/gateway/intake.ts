@@ -6,6 +6,7 @@ import { Admission } from '../devices/admission.ts';
 import { deliverTo, type Take } from '../frame.ts';
 import { Intake } from '../intake/intake.ts';
 import { ReadingShapes } from '../intake/shapes/reading-shapes.ts';
+import { warmUp } from '../intake/warm-up.ts';
 import { LocalBroker } from '../sources/mqtt/broker/local-broker.ts';
 import { Replay } from '../sources/replay/replay.ts';
 import { CodecWarnings } from '../trace/codec-warnings.ts';
@@ -21,6 +22,8 @@ export interface OpenIntake {
 	/** Stores a frame, or puts it into the rejected list. */
 	take: Take;
 	refuse: Intake['refuse'];
+	/** As `warmUp` in intake/warm-up.ts. */
+	warmUp(): Promise<void>;
 	ignore: Intake['ignore'];
 	/** Takes refused frames in again. */
 	replay: Replay;
@@ -39,7 +42,7 @@ export interface OpenIntake {
 }
 
 export function openIntake(
-	{ config, log, clock }: GatewayParts,
+	{ config, log, clock, logger }: GatewayParts,
 	{ registry, adoptions, quarantine, availability, names, cadences, rejected, rooms, metrics, ledger }: Storage,
 	lifecycle: Lifecycle,
 ): OpenIntake {
@@ -85,6 +88,11 @@ export function openIntake(
 	return {
 		take,
 		refuse: (frame, error) => intake.refuse(frame, error),
+		async warmUp() {
+			const dir = gatewayFolder(config);
+			const { taken, refused } = await warmUp({ dir, clock, metrics, gatewayId: config.gatewayId });
+			logger.debug({ taken, refused }, 'intake: warmed up');
+		},
 		ignore: (frame, reason) => intake.ignore(frame, reason),
 		replay: new Replay({ rejected, decoders, deliver: deliverTo(take) }),
 		admission,

@@ -1,5 +1,4 @@
 /** What the intake is made of. */
-import type { Log } from '@crowdvision/log';
 import type { Clock } from '../clock/clock.ts';
 import type { Admission } from '../devices/admission.ts';
 import type { Availability } from '../devices/availability.ts';
@@ -14,14 +13,14 @@ import type { Recorder } from '../trace/recorder.ts';
 import type { Trace } from '../trace/trace.ts';
 import type { Notes } from './notes.ts';
 import type { IntakeMetrics } from './reading-validator.ts';
-import type { OnWritten } from './reading-writer.ts';
+import type { IntakeLog, OnWritten } from './reading-writer.ts';
 
 export interface IntakeParts {
-	log: Log;
+	log: IntakeLog;
 	clock: Clock;
 	registry: Registry;
 	occupancy: Occupancy;
-	rejected: Rejected;
+	rejected: Pick<Rejected, 'add'>;
 	ledger: Ledger;
 	/** Which sensors may send; default: all. */
 	admission?: Admission;

@@ -1,6 +1,5 @@
 /** Takes one frame of any source: decodes it, and logs its readings or rejects it. */
 import { BUILT_IN_METRICS, CrowdVisionError, type MetricLookup } from '@crowdvision/contracts';
-import type { Log } from '@crowdvision/log';
 import type { Clock } from '../clock/clock.ts';
 import { decodeMessage } from '../decode/decode-message.ts';
 import { DecodeQueue } from '../decode/decode-queue.ts';
@@ -28,7 +27,7 @@ import { type NoteParts, noteDecoded, noteOwn, withWarnings } from './notes.ts';
 import { noteRefused, notingTaken } from './origin.ts';
 import { entriesOf, nothingSound, type Parts, partsOf, rejectedParts, sortParts } from './parts.ts';
 import { type Checked, ReadingValidator, toClientError } from './reading-validator.ts';
-import { type Arrival, ReadingWriter } from './reading-writer.ts';
+import { type Arrival, type IntakeLog, ReadingWriter } from './reading-writer.ts';
 
 /**
  * One frame on its way from a source to the log:
@@ -42,11 +41,11 @@ import { type Arrival, ReadingWriter } from './reading-writer.ts';
  * it. Decoding may take longer; the sender's next frames wait for it.
  */
 export class Intake {
-	readonly #log: Log;
+	readonly #log: IntakeLog;
 	readonly #clock: Clock;
 	readonly #validator: ReadingValidator;
 	readonly #writer: ReadingWriter;
-	readonly #rejected: Rejected;
+	readonly #rejected: Pick<Rejected, 'add'>;
 	readonly #ledger: Ledger;
 	readonly #quarantine: Quarantine | undefined;
 	readonly #availability: Availability | undefined;

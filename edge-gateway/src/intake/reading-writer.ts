@@ -35,8 +35,11 @@ export interface WrittenRecord {
 /** Called with the only reading of a frame, and its record. */
 export type OnWritten = (frame: Frame, reading: Checked, record: WrittenRecord) => void;
 
+/** What the intake needs of the log. */
+export type IntakeLog = Pick<Log, 'id' | 'nextOffset' | 'lookUp' | 'durable' | 'append' | 'enqueue'>;
+
 export interface ReadingWriterParts {
-	log: Log;
+	log: IntakeLog;
 	clock: Pick<Clock, 'era'>;
 	occupancy: Occupancy;
 	/** How long the values of each sensor count as current. */
@@ -60,7 +63,7 @@ const NO_CHANGES: Applied[] = [];
  * window or a change of a room's count, and the record that follows from it.
  */
 export class ReadingWriter {
-	readonly #log: Log;
+	readonly #log: IntakeLog;
 	readonly #clock: Pick<Clock, 'era'>;
 	readonly #occupancy: Occupancy;
 	readonly #cadences: Cadences;
