@@ -1,6 +1,8 @@
 /**
  * npm run bench [-- --rounds 5 --seconds 3 --only mqtt-qos1,paced,history --systems gateway,mosquitto --soak-seconds 90
- * --json FILE]
+ * --json FILE --quick]
+ *
+ * `--quick` measures the most telling scenarios and systems once, briefly, in less than three minutes.
  *
  * A load generator on one core sends readings of about 150 bytes over 50 connections, with up to 100 unacknowledged
  * readings on each (HTTP: one request at a time); the system under test has the other core. All systems take turns in
@@ -15,7 +17,7 @@ import { LOAD_CORE, machine, pin } from './machine.ts';
 import { type Load, type Measurement, measure } from './measure.ts';
 import { flatness, table } from './report.ts';
 import { type DiskUse, diskTable, diskUse, SD_CARD_CASES } from './sd-card.ts';
-import { SYSTEMS, type SystemName } from './systems.ts';
+import { MOST_CONNECTIONS, SYSTEMS, type SystemName } from './systems.ts';
 import { measureTokens, tokensTable } from './tokens.ts';
 
 const { values: options } = parseArgs({
@@ -27,8 +29,11 @@ const { values: options } = parseArgs({
 		'soak-seconds': { type: 'string', default: '90' },
 		'soak-rate': { type: 'string', default: '10000' },
 		json: { type: 'string' },
+		quick: { type: 'boolean', default: false },
 	},
 });
+const QUICK_SCENARIOS = ['mqtt-qos1', 'mqtt-mixed', 'paced', 'http', 'http-batch'];
+const QUICK_SYSTEMS: readonly string[] = ['mosquitto', 'naive', 'gateway', 'gateway-log'];
 
 function wholeNumber(name: 'rounds' | 'seconds' | 'soak-seconds' | 'soak-rate', most: number): number {
 	const value = Number(options[name]);
@@ -44,11 +49,15 @@ function chosen<T extends string>(name: 'only' | 'systems', all: readonly T[]): 
 		process.stderr.write(`--${name} names "${wrong}", but must name some of ${all.join(', ')}\n`);
 		process.exit(2);
 	}
-	return asked ? all.filter((one) => asked.includes(one)) : all;
+	if (asked) return all.filter((one) => asked.includes(one));
+	if (!options.quick) return all;
+	return all.filter((one) => (name === 'only' ? QUICK_SCENARIOS : QUICK_SYSTEMS).includes(one));
 }
 
-const rounds = wholeNumber('rounds', 100);
-const seconds = wholeNumber('seconds', 600);
+const rounds = options.quick ? 1 : wholeNumber('rounds', 100);
+const seconds = options.quick ? 1 : wholeNumber('seconds', 600);
+/** Long enough for the second figure, of what was acknowledged from 8 s after the start on. */
+const PACED_SECONDS = 10;
 const full = { qos: 1, batch: 1, warmUpSeconds: 1, seconds, live: false } as const;
 
 interface Scenario {
@@ -62,7 +71,28 @@ const SCENARIOS: Record<string, Scenario> = {
 		title: 'MQTT QoS 1, as fast as it is acknowledged',
 		load: { ...full, protocol: 'mqtt' },
 		rounds,
-		systems: ['mosquitto', 'mosquitto-alone', 'aedes', 'aedes-alone', 'naive', 'gateway', 'gateway-log'],
+		systems: [
+			'mosquitto',
+			'mosquitto-alone',
+			'aedes',
+			'aedes-alone',
+			'naive',
+			'naive-pipelined',
+			'gateway',
+			'gateway-log',
+		],
+	},
+	'mqtt-mixed': {
+		title: 'MQTT QoS 1, as fast as it is acknowledged, payloads mixed as real devices mix them',
+		load: { ...full, protocol: 'mqtt', mixed: true },
+		rounds,
+		systems: ['mosquitto', 'gateway', 'gateway-log'],
+	},
+	'mqtt-many': {
+		title: 'MQTT QoS 1, 1,000 connections with one message in flight each',
+		load: { ...full, protocol: 'mqtt', connections: MOST_CONNECTIONS, window: 1 },
+		rounds,
+		systems: ['mosquitto', 'naive', 'gateway', 'gateway-log'],
 	},
 	'mqtt-qos0': {
 		title: 'MQTT QoS 0, as fast as it is read',
@@ -84,9 +114,15 @@ const SCENARIOS: Record<string, Scenario> = {
 	},
 	paced: {
 		title: 'MQTT QoS 1 at 2,000 readings/s',
-		load: { ...full, protocol: 'mqtt', rate: 2000, seconds: Math.max(seconds, 5), live: true },
+		load: { ...full, protocol: 'mqtt', rate: 2000, seconds: Math.max(seconds, PACED_SECONDS), live: true },
 		rounds: Math.min(rounds, 3),
 		systems: ['mosquitto', 'aedes', 'naive', 'gateway', 'gateway-log'],
+	},
+	'paced-10000': {
+		title: 'MQTT QoS 1 at 10,000 readings/s',
+		load: { ...full, protocol: 'mqtt', rate: 10_000, seconds: Math.max(seconds, PACED_SECONDS), live: true },
+		rounds: Math.min(rounds, 3),
+		systems: ['mosquitto', 'naive', 'gateway', 'gateway-log'],
 	},
 	soak: {
 		title: `MQTT QoS 1 at ${options['soak-rate']} readings/s for ${options['soak-seconds']} s`,
@@ -105,6 +141,7 @@ const SCENARIOS: Record<string, Scenario> = {
 /** Not a scenario of the load generator: it measures the time to the browser, not the rate. */
 const DASHBOARDS = 'dashboards';
 const DASHBOARD_SECONDS = 15;
+const DASHBOARDS_AT_ONCE = [100, 1000];
 /** Not a scenario either: it measures how long the twin takes to answer, on both storage engines. */
 const HISTORY = 'history';
 /** The cost of authorizing a request by its token. */
@@ -120,7 +157,8 @@ const print = (text: string) => process.stdout.write(`${text}\n`);
 
 const where = machine();
 // These run first, on both cores: once this process is pinned, everything that it starts has one core.
-if (scenarios.includes(DASHBOARDS)) print(`${await dashboards(DASHBOARD_SECONDS)}\n`);
+if (scenarios.includes(DASHBOARDS))
+	for (const count of DASHBOARDS_AT_ONCE) print(`${await dashboards(DASHBOARD_SECONDS, count)}\n`);
 if (scenarios.includes(HISTORY)) print(`${await histories()}\n`);
 if (scenarios.includes(TOKENS)) print(`${tokensTable(await measureTokens())}\n`);
 if (scenarios.includes(SD_CARD)) {

@@ -1,4 +1,7 @@
 /** Sends readings to one system at a given rate, and measures throughput and latency. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startNode } from '@crowdvision/testing/processes';
 import { BEGIN, END, type Job, type LoadResult, RESULT } from './load/job.ts';
@@ -11,6 +14,12 @@ export interface Load {
 	qos: 0 | 1;
 	batch: number;
 	rate?: number;
+	/** Default 50. */
+	connections?: number;
+	/** Unacknowledged messages on each; default 100. */
+	window?: number;
+	/** Whether payloads are mixed as real devices mix them. */
+	mixed?: boolean;
 	warmUpSeconds: number;
 	seconds: number;
 	/** Whether the stream is read while it is written, or afterwards. */
@@ -27,6 +36,12 @@ export interface Measurement {
 	readingsPerSecond: number;
 	/** Time to acknowledgement, ms; absent if nothing is acknowledged. */
 	ack?: Percentiles;
+	/** As `ack`, from 8 s after the start of the load on; absent if it ended before. */
+	steady?: Percentiles;
+	/** Readings added to Redis per second while the load ran; absent if nothing is stored, or only after the run. */
+	deliveredPerSecond?: number;
+	/** By how many readings the way to Redis fell behind in each of these seconds. */
+	lagPerSecond?: number;
 	/** Time from sending to arrival in Redis, ms; absent if nothing is stored, or only after the run. */
 	arrival?: Percentiles;
 	/** CPU seconds of the system's process per 1,000 readings. */
@@ -49,6 +64,7 @@ export interface Measurement {
 }
 
 const WINDOW = 100;
+const STEADY_AFTER_SECONDS = 8;
 /** Readings count as missing when nothing new has arrived in the stream for this long. */
 const DRAIN_PATIENCE_MS = 5000;
 
@@ -71,28 +87,37 @@ async function run(system: System, target: SystemUnderTest, load: Load): Promise
 		port,
 		qos: load.qos,
 		batch: load.batch,
-		connections: CONNECTIONS,
-		window: WINDOW,
+		connections: load.connections ?? CONNECTIONS,
+		window: load.window ?? WINDOW,
+		mixed: load.mixed ?? false,
+		steadyAfterSeconds: STEADY_AFTER_SECONDS,
 		warmUpSeconds: load.warmUpSeconds,
 		seconds: load.seconds,
-		devices: target.devices,
+		devices: target.devices.slice(0, load.connections ?? CONNECTIONS),
 		...(load.rate !== undefined && { rate: load.rate }),
 		...(system.subscriber !== undefined && { subscriber: system.subscriber }),
 	};
 	const { reader, redisPid } = target;
 	if (load.live) reader?.follow();
 	const patience = (load.warmUpSeconds + load.seconds + 90) * 1000;
-	const generator = await startNode('bench/load/main.ts', { args: [JSON.stringify(job)], timeoutMs: patience });
+	// A file: the tokens of a thousand devices are too long for an argument.
+	const folder = await mkdtemp(join(tmpdir(), 'crowdvision-bench-job-'));
+	const file = join(folder, 'job.json');
+	await writeFile(file, JSON.stringify(job), { mode: 0o600 });
+	const generator = await startNode('bench/load/main.ts', { args: [file], timeoutMs: patience });
 	pin(generator.pid, LOAD_CORE);
 	try {
 		await generator.waitFor(new RegExp(BEGIN), patience);
 		const began = Date.now();
 		reader?.measure(began);
+		const added = await reader?.added();
 		const cpu = cpuSeconds(target.pid());
 		const redisCpu = redisPid === undefined ? 0 : cpuSeconds(redisPid);
 		const rss: number[] = [];
 		const sampler = setInterval(() => rss.push(memory(target.pid()).now), 1000);
 		await generator.waitFor(new RegExp(END), patience).finally(() => clearInterval(sampler));
+		const delivered = reader && added !== undefined ? (await reader.added()) - added : undefined;
+		const elapsed = (Date.now() - began) / 1000;
 		reader?.measure(began, Date.now());
 		const cpuUsed = cpuSeconds(target.pid()) - cpu;
 		const redisCpuUsed = redisPid === undefined ? 0 : cpuSeconds(redisPid) - redisCpu;
@@ -103,6 +128,12 @@ async function run(system: System, target: SystemUnderTest, load: Load): Promise
 		return {
 			readingsPerSecond: result.perSecond,
 			...(result.ack && { ack: result.ack }),
+			...(result.steady && { steady: result.steady }),
+			...(delivered !== undefined &&
+				!target.recover && {
+					deliveredPerSecond: delivered / elapsed,
+					lagPerSecond: result.perSecond - delivered / elapsed,
+				}),
 			...(reader &&
 				reader.arrival.total > 0 &&
 				!target.recover && { arrival: { p50: reader.arrival.quantile(0.5), p99: reader.arrival.quantile(0.99) } }),
@@ -118,6 +149,7 @@ async function run(system: System, target: SystemUnderTest, load: Load): Promise
 		};
 	} finally {
 		await generator.kill();
+		await rm(folder, { recursive: true, force: true });
 	}
 }
 

@@ -24,6 +24,12 @@ const pair = (of: (one: Measurement) => { p50: number; p99: number } | undefined
 	const p50 = milliseconds(median(rounds.map((one) => of(one)?.p50 ?? Number.NaN)));
 	return p50 && `${p50} / ${milliseconds(median(rounds.map((one) => of(one)?.p99 ?? Number.NaN)))}`;
 };
+const whole = (value: number) => (Number.isNaN(value) ? '' : Math.round(value).toLocaleString('en'));
+/** With the rate of what reached Redis. */
+const asDelivered = (one: Measurement): Measurement => ({
+	...one,
+	readingsPerSecond: one.deliveredPerSecond ?? Number.NaN,
+});
 const sum = (values: (number | undefined)[]) => values.reduce<number>((total, value) => total + (value ?? 0), 0);
 
 /** How many of the sent readings are missing, duplicated, refused or unacknowledged. */
@@ -51,6 +57,10 @@ export function table(title: string, systems: Record<string, readonly Measuremen
 		'x mosquitto',
 		'x naive',
 		'ack p50/p99 ms',
+		'from 8 s',
+		'to Redis/s',
+		'x mosquitto',
+		'behind/s',
 		'in Redis p50/p99 ms',
 		'CPU s/1000',
 		'peak MiB',
@@ -63,6 +73,10 @@ export function table(title: string, systems: Record<string, readonly Measuremen
 		times(systems.mosquitto ? medianRatio(rounds, systems.mosquitto) : Number.NaN),
 		times(systems.naive ? medianRatio(rounds, systems.naive) : Number.NaN),
 		pair(({ ack }) => ack, rounds),
+		pair(({ steady }) => steady, rounds),
+		whole(median(rounds.map(({ deliveredPerSecond }) => deliveredPerSecond ?? Number.NaN))),
+		times(systems.mosquitto ? medianRatio(rounds.map(asDelivered), systems.mosquitto) : Number.NaN),
+		whole(median(rounds.map(({ lagPerSecond }) => lagPerSecond ?? Number.NaN))),
 		pair(({ arrival }) => arrival, rounds),
 		median(rounds.map(({ cpuPer1000 }) => cpuPer1000)).toFixed(4),
 		Math.max(...rounds.map(({ peakMiB }) => peakMiB)).toFixed(0),

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { Histogram } from './load/histogram.ts';
+import { seqOf } from './load/reading.ts';
 import { ReceivedReadings } from './load/received-readings.ts';
 
 const STREAM = 'telemetry';
@@ -50,6 +51,12 @@ export class StreamReader {
 		})();
 	}
 
+	/** How many entries have been added to the stream, trimmed ones too. */
+	async added(): Promise<number> {
+		const info = (await this.#redis.xinfo('STREAM', STREAM)) as unknown[];
+		return Number(info[info.indexOf('entries-added') + 1]);
+	}
+
 	/** Reads until `expected` readings were received, or none has arrived for `patienceMs`. */
 	async drain(expected: number, patienceMs: number): Promise<void> {
 		const live = this.#following;
@@ -73,12 +80,13 @@ export class StreamReader {
 		if (entries.length === 0) return 0;
 		const now = Date.now();
 		for (const [id, fields] of entries) {
-			const { sensorId, seq, observedAt } = JSON.parse(fields[1] ?? '') as {
+			const { sensorId, seq, value, observedAt } = JSON.parse(fields[1] ?? '') as {
 				sensorId: string;
-				seq: number;
+				seq?: number;
+				value: number;
 				observedAt: number;
 			};
-			this.readings.add(Number(sensorId.slice(2)), seq);
+			this.readings.add(Number(sensorId.slice(2)), seqOf({ seq, value }));
 			// An entry's id begins with the time at which Redis added it.
 			if (observedAt >= this.#from && observedAt <= this.#to)
 				this.arrival.record((live ? now : Number.parseInt(id, 10)) - observedAt);

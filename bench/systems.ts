@@ -36,10 +36,11 @@ export interface System {
 }
 
 export const CONNECTIONS = 50;
+export const MOST_CONNECTIONS = 1000;
 const SECRET = 'a secret of the benchmark, which guards nothing at all';
 const HOST = '127.0.0.1';
 /** Devices for systems that do not authenticate. */
-const anonymousDevices = Array.from({ length: CONNECTIONS }, (_, index) => ({ id: sensorId(index), token: '' }));
+const anonymousDevices = Array.from({ length: MOST_CONNECTIONS }, (_, index) => ({ id: sensorId(index), token: '' }));
 
 /** Without limits, so that Mosquitto forwards everything at once. */
 const MOSQUITTO = 'set_tcp_nodelay true\nmax_inflight_messages 0\nmax_queued_messages 0';
@@ -76,9 +77,12 @@ async function redisWithReader(): Promise<{ redis: RedisServer; reader: StreamRe
 	};
 }
 
-async function naive(): Promise<SystemUnderTest> {
+async function naive(options: string[] = []): Promise<SystemUnderTest> {
 	const { redis, reader, stop } = await redisWithReader();
-	const running = await startNode('bench/peers/naive.ts', { args: [redis.url], ready: /ready (\d+) (\d+)/ });
+	const running = await startNode('bench/peers/naive.ts', {
+		args: [redis.url, ...options],
+		ready: /ready (\d+) (\d+)/,
+	});
 	pin(running.pid, SYSTEM_CORE);
 	return {
 		pid: () => running.pid,
@@ -164,7 +168,12 @@ export const SYSTEMS = {
 	naive: {
 		name: 'naive',
 		description: 'aedes or express + JSON.parse + one XADD per message, acknowledged before it is stored',
-		start: naive,
+		start: () => naive(),
+	},
+	'naive-pipelined': {
+		name: 'naive-pipelined',
+		description: "as naive, with ioredis's auto-pipelining",
+		start: () => naive(['pipelined']),
 	},
 	gateway: {
 		name: 'gateway',

@@ -85,7 +85,7 @@ export class HttpSender implements Sender {
 			return;
 		}
 		this.#rest = data.subarray(headEnd + 4 + length);
-		this.#events.latency.record(performance.now() - this.#sentAt);
+		this.#events.onLatency(performance.now() - this.#sentAt);
 		if (head.startsWith('HTTP/1.1 202')) this.acknowledged += this.#inFlight.length;
 		else this.refused += this.#inFlight.length;
 		this.#inFlight = [];

@@ -1,4 +1,4 @@
-/** What the load generator is to do; it gets this as JSON in its first argument. */
+/** What the load generator is to do; its first argument is the path of a file with this as JSON. */
 export interface Job {
 	protocol: 'mqtt' | 'http';
 	host: string;
@@ -10,8 +10,12 @@ export interface Job {
 	connections: number;
 	/** The most unacknowledged messages per connection. */
 	window: number;
+	/** Whether payloads are mixed as real devices mix them; see SHAPES. Only for MQTT. */
+	mixed?: boolean;
 	warmUpSeconds: number;
 	seconds: number;
+	/** From so many seconds after its start on, acknowledgements also count for `steady`. */
+	steadyAfterSeconds: number;
 	/** Messages per second over all connections; absent: as fast as they are acknowledged. */
 	rate?: number;
 	/** QoS of a subscriber to all readings on its own connection; absent: no subscriber. */
@@ -28,6 +32,8 @@ export interface LoadResult {
 	counted: number;
 	/** Time from sending to acknowledgement; absent for QoS 0. */
 	ack?: { p50: number; p99: number; max: number };
+	/** As `ack`, from `steadyAfterSeconds` on; absent if the run ended before. */
+	steady?: { p50: number; p99: number; max: number };
 	/** By sensor, how many readings were sent; their sequence numbers start at FIRST_SEQ. */
 	sent: Record<string, number>;
 	/** By sensor, the sequence numbers that were never acknowledged; sensors without any are left out. */

@@ -1,8 +1,9 @@
 /**
- * The load generator, a process of its own:  node bench/load/main.ts '<Job as JSON>'
+ * The load generator, a process of its own:  node bench/load/main.ts <file with the Job as JSON>
  * Connects, sends, prints when the measured time begins and ends, waits for outstanding acknowledgements, and prints
  * its result.
  */
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Histogram } from './histogram.ts';
 import { HttpSender } from './http.ts';
@@ -14,8 +15,11 @@ import { Subscriber } from './subscriber.ts';
 /** How long to wait after the end for outstanding acknowledgements and for the subscriber. */
 const PATIENCE_MS = 30_000;
 
-const job: Job = JSON.parse(process.argv[2] ?? '');
+const job: Job = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8'));
 const latency = new Histogram();
+/** As `latency`, from `steadyAfterSeconds` on. */
+const steady = new Histogram();
+let isSteady = false;
 let sending = false;
 
 function fail(error: Error): never {
@@ -24,7 +28,10 @@ function fail(error: Error): never {
 }
 
 const events: SenderEvents = {
-	latency,
+	onLatency: (milliseconds) => {
+		latency.record(milliseconds);
+		if (isSteady) steady.record(milliseconds);
+	},
 	onAvailable: (sender) => {
 		if (sending && job.rate === undefined && sender.available > 0) sender.send(sender.available);
 	},
@@ -71,11 +78,19 @@ const before = acknowledged(senders);
 const beganAt = performance.now();
 const cpuBefore = process.cpuUsage();
 print(BEGIN);
+setTimeout(
+	() => {
+		isSteady = true;
+	},
+	(job.steadyAfterSeconds - job.warmUpSeconds) * 1000,
+).unref();
 await sleep(job.seconds * 1000);
 const counted = acknowledged(senders) - before;
 const elapsed = performance.now() - beganAt;
 const cpu = process.cpuUsage(cpuBefore);
-const ack = { p50: latency.quantile(0.5), p99: latency.quantile(0.99), max: latency.quantile(1) };
+const timesOf = (times: Histogram) => ({ p50: times.quantile(0.5), p99: times.quantile(0.99), max: times.quantile(1) });
+const ack = timesOf(latency);
+const steadyAck = timesOf(steady);
 print(END);
 sending = false;
 
@@ -87,6 +102,7 @@ const result: LoadResult = {
 	perSecond: (counted / elapsed) * 1000,
 	counted,
 	...(latency.total > 0 && { ack }),
+	...(steady.total > 0 && { steady: steadyAck }),
 	sent: Object.fromEntries(senders.map(({ sensor, sent }) => [sensor, sent])),
 	unacknowledged: Object.fromEntries(
 		senders.map((sender) => [sender.sensor, sender.pending()]).filter(([, pending]) => pending!.length > 0),

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { generate } from 'mqtt-packet';
 import type { Job } from './job.ts';
-import { FIRST_SEQ, ReadingWriter, topicOf } from './reading.ts';
+import { FIRST_SEQ, ReadingWriter, SHAPES, topicOf } from './reading.ts';
 import type { Sender, SenderEvents } from './sender.ts';
 
 const CONNACK = 2;
@@ -76,6 +76,15 @@ export function connectMqtt(
 	});
 }
 
+/** Writes the packets of one shape. */
+interface PacketWriter {
+	/** Fixed header and topic. */
+	head: Buffer;
+	writer: ReadingWriter;
+	/** Of the whole packet, bytes. */
+	size: number;
+}
+
 /** Publishes readings over MQTT in packets built by hand, so that the generator costs little. */
 export class MqttSender implements Sender {
 	readonly sensor: string;
@@ -84,13 +93,15 @@ export class MqttSender implements Sender {
 	readonly #socket: Socket;
 	readonly #job: Job;
 	readonly #events: SenderEvents;
-	readonly #writer: ReadingWriter;
-	/** Fixed header and topic. */
-	readonly #head: Buffer;
-	readonly #size: number;
-	readonly #sentAt = new Float64Array(LAST_PACKET_ID + 1);
+	/** One for each shape, which take turns. */
+	readonly #packets: PacketWriter[];
+	readonly #largest: number;
+	#next = FIRST_SEQ;
+	/** Fewer where a thousand connections have one message in flight each. */
+	readonly #lastPacketId: number;
+	readonly #sentAt: Float64Array;
 	/** Sequence number by packet id; 0 once it is acknowledged. */
-	readonly #seqs = new Uint32Array(LAST_PACKET_ID + 1);
+	readonly #seqs: Uint32Array;
 	#packetId = 0;
 	#inFlight = 0;
 	/** QoS 0 has no acknowledgement: a PINGREQ follows each write, and its answer shows that the broker has read it. */
@@ -101,23 +112,26 @@ export class MqttSender implements Sender {
 		this.#socket = socket;
 		this.#job = job;
 		this.#events = events;
-		this.#writer = new ReadingWriter(sensor);
-		const topic = Buffer.from(topicOf(sensor));
-		const body = 2 + topic.length + (job.qos > 0 ? 2 : 0) + this.#writer.length;
-		if (body < 128 || body > 16_383)
-			throw new Error(`a PUBLISH of ${body} bytes does not fit the two length bytes of this sender`);
-		this.#head = Buffer.concat([
-			Buffer.from([0x30 | (job.qos << 1), (body & 127) | 128, body >> 7, 0, topic.length]),
-			topic,
-		]);
-		this.#size = 3 + body;
+		const shapes = job.mixed ? SHAPES : SHAPES.slice(0, 1);
+		this.#packets = shapes.map((shape) => {
+			const writer = new ReadingWriter(sensor, shape);
+			const topic = Buffer.from(topicOf(sensor) + shape.suffix);
+			const body = 2 + topic.length + (job.qos > 0 ? 2 : 0) + writer.length;
+			const length = body < 128 ? [body] : [(body & 127) | 128, body >> 7];
+			const head = Buffer.concat([Buffer.from([0x30 | (job.qos << 1), ...length, 0, topic.length]), topic]);
+			return { head, writer, size: 1 + length.length + body };
+		});
+		this.#largest = Math.max(...this.#packets.map(({ size }) => size));
+		this.#lastPacketId = Math.min(LAST_PACKET_ID, job.window * 1000);
+		this.#sentAt = new Float64Array(this.#lastPacketId + 1);
+		this.#seqs = new Uint32Array(this.#lastPacketId + 1);
 		socket.on('data', packetReader(this.#onPacket));
 		socket.on('error', (error) => events.onError(error));
 		socket.on('close', () => events.onError(new Error(`${sensor}: the connection was closed`)));
 	}
 
 	get sent(): number {
-		return this.#writer.next - FIRST_SEQ;
+		return this.#next - FIRST_SEQ;
 	}
 
 	get available(): number {
@@ -126,23 +140,27 @@ export class MqttSender implements Sender {
 
 	send(messages: number): void {
 		const { qos } = this.#job;
-		const chunk = Buffer.allocUnsafe(messages * this.#size);
+		const chunk = Buffer.allocUnsafe(messages * this.#largest);
 		const now = Date.now();
 		const sentAt = performance.now();
-		for (let index = 0, at = 0; index < messages; index++, at += this.#size) {
-			this.#head.copy(chunk, at);
-			let body = at + this.#head.length;
+		let at = 0;
+		for (let index = 0; index < messages; index++) {
+			const { head, writer, size } = this.#packets[this.#next % this.#packets.length]!;
+			head.copy(chunk, at);
+			let body = at + head.length;
 			if (qos > 0) {
-				this.#packetId = (this.#packetId % LAST_PACKET_ID) + 1;
+				this.#packetId = (this.#packetId % this.#lastPacketId) + 1;
 				this.#sentAt[this.#packetId] = sentAt;
-				this.#seqs[this.#packetId] = this.#writer.next;
+				this.#seqs[this.#packetId] = this.#next;
 				chunk[body++] = this.#packetId >> 8;
 				chunk[body++] = this.#packetId & 255;
 			}
-			this.#writer.write(chunk, body, now);
+			writer.next = this.#next++;
+			writer.write(chunk, body, now);
+			at += size;
 		}
 		this.#inFlight += messages;
-		this.#socket.write(chunk);
+		this.#socket.write(chunk.subarray(0, at));
 		if (qos === 0) {
 			this.#pings.push(messages);
 			this.#socket.write(PINGREQ);
@@ -154,7 +172,7 @@ export class MqttSender implements Sender {
 			const id = (data[from]! << 8) | data[from + 1]!;
 			if (this.#seqs[id] === 0) return;
 			this.#seqs[id] = 0;
-			this.#events.latency.record(performance.now() - this.#sentAt[id]!);
+			this.#events.onLatency(performance.now() - this.#sentAt[id]!);
 			this.#acknowledge(1);
 		} else if (type === PINGRESP) {
 			this.#acknowledge(this.#pings.shift() ?? 0);
@@ -175,7 +193,7 @@ export class MqttSender implements Sender {
 	}
 
 	pending(): number[] {
-		if (this.#job.qos === 0) return Array.from({ length: this.#inFlight }, (_, index) => this.#writer.next - 1 - index);
+		if (this.#job.qos === 0) return Array.from({ length: this.#inFlight }, (_, index) => this.#next - 1 - index);
 		return [...this.#seqs].filter((seq) => seq !== 0);
 	}
 

@@ -1,5 +1,3 @@
-import type { Histogram } from './histogram.ts';
-
 /** One connection of the load generator, which sends the readings of one sensor. */
 export interface Sender {
 	readonly sensor: string;
@@ -18,7 +16,8 @@ export interface Sender {
 
 /** What a sender reports to the load generator. */
 export interface SenderEvents {
-	latency: Histogram;
+	/** Called with the time from sending to acknowledgement. */
+	onLatency(milliseconds: number): void;
 	/** Called after acknowledgements, when messages may be sent again. */
 	onAvailable(sender: Sender): void;
 	onError(error: Error): void;

@@ -2,9 +2,11 @@ import type { Socket } from 'node:net';
 import { generate } from 'mqtt-packet';
 import type { Job } from './job.ts';
 import { connectMqtt, packetReader } from './mqtt.ts';
-import { seqAt } from './reading.ts';
+import { sensorId, seqAt, topicOf } from './reading.ts';
 import { ReceivedReadings } from './received-readings.ts';
 
+/** Topics begin with this many bytes; those of some shapes go on after the sensor. */
+const TOPIC_LENGTH = topicOf(sensorId(0)).length;
 const PUBLISH = 3;
 const SUBACK = 9;
 
@@ -24,15 +26,17 @@ export class Subscriber {
 		socket.on('error', onError);
 		await new Promise<void>((resolve) => {
 			let acknowledgements: number[] = [];
-			const read = packetReader((type, flags, data, from) => {
+			const read = packetReader((type, flags, data, from, to) => {
 				if (type === SUBACK) return resolve();
 				if (type !== PUBLISH) return;
 				const topicEnd = from + 2 + ((data[from]! << 8) | data[from + 1]!);
 				const acknowledged = (flags & 6) !== 0;
 				if (acknowledged) acknowledgements.push(0x40, 2, data[topicEnd]!, data[topicEnd + 1]!);
-				// The topic ends in the sensor's number, as in s-017.
-				const sensor = (data[topicEnd - 3]! - 48) * 100 + (data[topicEnd - 2]! - 48) * 10 + data[topicEnd - 1]! - 48;
-				subscriber.readings.add(sensor, seqAt(data, topicEnd + (acknowledged ? 2 : 0)));
+				// The sensor's number, as in s-017.
+				const digits = from + 2 + TOPIC_LENGTH - 3;
+				const sensor = (data[digits]! - 48) * 100 + (data[digits + 1]! - 48) * 10 + data[digits + 2]! - 48;
+				const payload = topicEnd + (acknowledged ? 2 : 0);
+				subscriber.readings.add(sensor, seqAt(data, payload, to - payload));
 			});
 			socket.on('data', (chunk: Buffer) => {
 				read(chunk);

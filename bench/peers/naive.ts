@@ -1,6 +1,7 @@
 /**
  * The straightforward ingest to compare with: aedes or express, JSON.parse, one XADD per message. It acknowledges
- * before storing and validates nothing. Run as `node bench/peers/naive.ts <redis url>`; prints `ready <mqtt port> <http
+ * before storing and validates nothing. Run as `node bench/peers/naive.ts <redis url> [pipelined]`, with the second
+ * argument with ioredis's auto-pipelining; prints `ready <mqtt port> <http
  * port>`.
  */
 import { createServer } from 'node:net';
@@ -8,7 +9,7 @@ import { express } from '@crowdvision/service-kit';
 import { Aedes } from 'aedes';
 import { Redis } from 'ioredis';
 
-const redis = new Redis(process.argv[2]!);
+const redis = new Redis(process.argv[2]!, { enableAutoPipelining: process.argv[3] === 'pipelined' });
 const store = (reading: unknown) => {
 	redis
 		.xadd('telemetry', '*', 'reading', JSON.stringify(reading))

@@ -7,6 +7,8 @@ import { type Running, startNode } from '@crowdvision/testing/processes';
 /** The socket service as its own process, on the same port after every restart. */
 export interface SocketProcess {
 	readonly url: string;
+	/** Of the process that was started last. */
+	pid(): number;
 	/** Kills it with SIGKILL; resolves when it has ended. */
 	kill(): Promise<void>;
 	/** Starts it again; resolves when it is ready. */
@@ -54,6 +56,7 @@ export async function startSocketProcess(options: {
 	}
 	return {
 		url,
+		pid: () => running!.pid,
 		start,
 		kill: async () => void (await running?.kill()),
 		async metric(name) {
