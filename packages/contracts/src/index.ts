@@ -18,6 +18,8 @@ export * from './bus/channels.ts';
 export * from './bus/command.ts';
 export * from './bus/registered-sensors.ts';
 export * from './bus/socket-events.ts';
+export * from './calling/hours.ts';
+export * from './calling/policy.ts';
 export * from './errors.ts';
 export * from './generation.ts';
 export * from './names/duplicate-keys.ts';

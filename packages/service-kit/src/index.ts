@@ -4,6 +4,7 @@ export * from './concurrency/index.ts';
 export * from './files/write-atomically.ts';
 export * from './http/app.ts';
 export { boundedBody, MAX_BODY_BYTES } from './http/bounded-body.ts';
+export * from './http/etag.ts';
 export * from './http/guards.ts';
 export { invalid, parseBody } from './http/invalid.ts';
 export * from './http/metrics-access.ts';

@@ -11,8 +11,9 @@ import {
 } from '@crowdvision/service-kit';
 import type { Alerts } from './alerts/alerts.ts';
 import type { Outbox } from './alerts/outbox.ts';
+import { addPolicyRoutes, type PolicyRouteParts } from './policy/policy-routes.ts';
 
-export interface NotificationParts {
+export interface NotificationParts extends PolicyRouteParts {
 	alerts: Alerts;
 	/** Runs acknowledgements in turn with evaluations. */
 	queue: SerialQueue;
@@ -23,9 +24,10 @@ export interface NotificationParts {
 }
 
 /** Notification's paths, without the prefix `/notification`. */
-export function notificationRoutes({ alerts, queue, outbox, tokens, now }: NotificationParts): Router {
+export function notificationRoutes({ alerts, queue, outbox, tokens, now, ...policy }: NotificationParts): Router {
 	const router = Router();
-	router.use('/alerts', requireAccount(tokens));
+	router.use(['/alerts', '/buildings'], requireAccount(tokens));
+	addPolicyRoutes(router, policy);
 
 	router.get('/alerts', async (request, response) => {
 		const page = pageOf(request, ['number', 'number', 'string'], ALERT_LIST_LIMIT);

@@ -1,6 +1,6 @@
 /** Composes the service notification, which turns readings into alerts. */
 import type { Bus, Subscription } from '@crowdvision/bus';
-import type { Alert } from '@crowdvision/contracts';
+import { type Alert, TABLES } from '@crowdvision/contracts';
 import {
 	BuildingDirectory,
 	BusLinks,
@@ -9,6 +9,7 @@ import {
 	MetricDirectory,
 	onLeading,
 	Presence,
+	RetainedTable,
 	SerialQueue,
 	type Service,
 	type ServiceContext,
@@ -22,6 +23,7 @@ import { RuleEvaluator } from './evaluation/rule-evaluator.ts';
 import { lead } from './leader.ts';
 import { LEADER_GAUGE, notificationMetrics } from './metrics.ts';
 import { followBuildings } from './on-building.ts';
+import { Policies } from './policy/policies.ts';
 import { notificationRoutes } from './routes.ts';
 import { NOTIFICATION_STORE } from './store.ts';
 
@@ -50,6 +52,7 @@ const MAX_WAITING = 1000;
  *   bus: registry:buildings ─▶ directory ─▶ limits, owners ─┐
  *   bus: telemetry (group notification) ────────────────────┴─▶ rule evaluator ─▶ one commit
  *                                                             { rooms, alerts, outbox }
+ *   PUT /buildings/{id}/policy ─▶ policies ─▶ bus: registry:policies ─▶ every replica
  *   POST /alerts/{id}/ack ─▶ { alerts, outbox } ──────────────────────┐           │
  *                                                                     └─▶ outbox ─▶ bus: notifications
  */
@@ -79,7 +82,9 @@ async function openNotification(
 	const after = (a: string, b: string) => isAfter(bus, a, b);
 	const evaluator = new RuleEvaluator({ store, repository, directory, presence, catalog, dwellMs, after });
 	const reviews = new BuildingReviews({ evaluator, queue, logger, now, onAlerts });
-	followBuildings(directory, reviews);
+	const policies = new Policies(store, directory, logger);
+	const policyTable = new RetainedTable(bus, TABLES.policies, policies, logger);
+	followBuildings(directory, reviews, policies, policyTable, logger);
 
 	const links = lifecycle.own('links to the bus', new BusLinks(logger));
 	const open = () => lead({ bus, evaluator, queue, reviews, outbox, now, onAlerts });
@@ -90,8 +95,12 @@ async function openNotification(
 		// The limits come first: without them the first readings would be evaluated against no rule.
 		() => directory.follow(bus),
 		() => presence.follow(bus),
+		() => policies.follow(bus),
 		replica ? elect : open,
 	);
+
+	await policyTable.start();
+	lifecycle.onStop('table of policies', () => policyTable.stop());
 
 	return {
 		name: 'notification',
@@ -101,6 +110,8 @@ async function openNotification(
 			outbox,
 			tokens,
 			now,
+			policies,
+			policyTable,
 		}),
 		trouble: async () => links.trouble() ?? (await bus.trouble()) ?? store.trouble(),
 		stop: () => lifecycle.stop(),

@@ -18,6 +18,8 @@ export const NOTIFICATION_STORE: StoreDefinition = {
 		},
 		/** OutboxDocument, by `outboxKey`: written with the change that it announces, removed afterwards. */
 		outbox: {},
+		/** PolicyDocument, by building id. */
+		policies: { indexes: { ofBuilding: { fields: ['buildingId'] } } },
 		/** CounterDocument. */
 		counters: {},
 		/** The lease of the leader. */

@@ -55,6 +55,10 @@ export const TABLES = {
 	removedAccounts: 'registry:removed-accounts',
 	/** Key: account id. Value: RetainedAccount. Written by auth; an account that is not here is a member of nothing. */
 	accounts: 'registry:accounts',
+	/**
+	 * Key: building id. Value: `{policy, generation?}`, how people are called. Written by notification once one was set.
+	 */
+	policies: 'registry:policies',
 } as const;
 export type TableName = (typeof TABLES)[keyof typeof TABLES];
 

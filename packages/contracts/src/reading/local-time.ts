@@ -33,8 +33,8 @@ export function timesAtWall(zone: string, wall: number): number[] {
 	return showing.length > 0 ? showing.sort((a, b) => a - b) : [before];
 }
 
-/** Offset of local time from UTC, ms. */
-function offsetAt(zone: string, at: number): number {
+/** Local time minus UTC in an IANA zone at a moment in epoch ms, in ms. */
+export function offsetAt(zone: string, at: number): number {
 	const second = Math.floor(at / 1000) * 1000;
 	const parts: Record<string, number> = {};
 	for (const { type, value } of formatterOf(zone).formatToParts(second)) parts[type] = Number(value);

@@ -17,11 +17,12 @@ import {
 	parseBody,
 	type RetainedTable,
 	type Router,
+	requireMatch,
+	tagOf,
 } from '@crowdvision/service-kit';
 import type { BuildingDocument } from '../store.ts';
 import { roomSummary, summaryOf, validBuilding, withRooms } from './building-document.ts';
 import type { Buildings } from './buildings.ts';
-import { requireMatch, tagOf } from './etag.ts';
 import { idOf, ifMatch, memberships } from './requests.ts';
 
 export interface BuildingRouteParts {

@@ -5,10 +5,17 @@ import {
 	type Thresholds,
 	thresholdsProblems,
 } from '@crowdvision/contracts';
-import { invalid, jsonBody, parseBody, type RetainedTable, type Router } from '@crowdvision/service-kit';
+import {
+	invalid,
+	jsonBody,
+	parseBody,
+	type RetainedTable,
+	type Router,
+	requireMatch,
+	tagOf,
+} from '@crowdvision/service-kit';
 import type { BuildingDocument } from '../store.ts';
 import type { Buildings } from './buildings.ts';
-import { requireMatch, tagOf } from './etag.ts';
 import { idOf, ifMatch, memberships } from './requests.ts';
 
 /** The default columns of a dashboard: all metrics except those that count events. */

@@ -1,5 +1,6 @@
+import { offsetAt } from '@crowdvision/contracts';
+
 const DAY_MS = 24 * 3600_000;
-const formatters = new Map<string, Intl.DateTimeFormat>();
 
 /** A stretch of time with one UTC offset, in epoch ms; `to` is not included. */
 export interface Stretch {
@@ -7,14 +8,6 @@ export interface Stretch {
 	to: number;
 	/** Local time minus UTC, in ms. */
 	offset: number;
-}
-
-/** Local time minus UTC in an IANA zone at a moment in epoch ms, in ms. */
-function offsetAt(zone: string, at: number): number {
-	const second = Math.floor(at / 1000) * 1000;
-	const parts: Record<string, number> = {};
-	for (const { type, value } of formatterOf(zone).formatToParts(second)) parts[type] = Number(value);
-	return Date.UTC(parts.year!, parts.month! - 1, parts.day, parts.hour, parts.minute, parts.second) - second;
 }
 
 /**
@@ -45,21 +38,4 @@ function changeIn(zone: string, from: number, to: number, offset: number): numbe
 		else before = middle;
 	}
 	return after;
-}
-
-function formatterOf(zone: string): Intl.DateTimeFormat {
-	let formatter = formatters.get(zone);
-	if (!formatter) {
-		const numeric = {
-			year: 'numeric',
-			month: 'numeric',
-			day: 'numeric',
-			hour: 'numeric',
-			minute: 'numeric',
-			second: 'numeric',
-		} as const;
-		formatter = new Intl.DateTimeFormat('en-US', { timeZone: zone, hourCycle: 'h23', calendar: 'gregory', ...numeric });
-		formatters.set(zone, formatter);
-	}
-	return formatter;
 }
