@@ -110,6 +110,25 @@ decoders:
 		expect(mistakes(`decoders:\n  - ${rule}\n`)[0]).toMatch(expected);
 	});
 
+	it.each([
+		['topic: "acme/+/up"', 'topic'],
+		['topic: "Ku\u0308che/#"', 'topic'],
+		['path: acme', 'path'],
+		['contentType: application/vnd.acme+json', 'contentType'],
+	])('P14 are refused for a second rule of one %s, which would never be used', (matcher, key) => {
+		const rule = `  - {${matcher}, use: senml}\n`;
+		const other = `  - {${matcher.normalize('NFC')}, use: cbor}\n`;
+		const [mistake] = mistakes(`decoders:\n${rule}  - {topic: between, use: senml}\n${other}`);
+		expect(mistake).toContain(`gateway.yaml:4:`);
+		expect(mistake).toContain(`decoders.2.${key} is that of decoders.0 already, so this rule would never be used`);
+	});
+
+	it('are accepted for a topic and a path of one name, and for topics of which one covers the other', () => {
+		const rules = ['topic: "acme/a"', 'path: acme', 'topic: "acme/+"', 'topic: "acme/#"'];
+		const source = `decoders:\n${rules.map((one) => `  - {${one}, use: senml}\n`).join('')}`;
+		expect(parseGatewayFile('gateway.yaml', source).decoders).toHaveLength(4);
+	});
+
 	/** `source` without its `@`, which marks the mistake, and the expected beginning of the message: line and column. */
 	const marked = (source: string) => {
 		const before = source.slice(0, source.indexOf('@')).split('\n');

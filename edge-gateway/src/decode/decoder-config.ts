@@ -1,4 +1,4 @@
-import { escapeKey, METRIC_KEY, PlaceId, type Problem, SensorId } from '@crowdvision/contracts';
+import { escapeKey, METRIC_KEY, oneSpelling, PlaceId, type Problem, SensorId } from '@crowdvision/contracts';
 import Type, { type Static } from 'typebox';
 import { TimeZoneOption, timeZoneProblem } from '../measures.ts';
 import { filterProblem } from '../topics/topic-filter.ts';
@@ -134,9 +134,11 @@ export interface DecoderProblem extends Problem {
 /** Mistakes in `decoders` that the schema cannot express. `value` need not be valid against the schema. */
 export function decoderProblems(value: unknown, metricKeys: readonly string[]): DecoderProblem[] {
 	if (!Array.isArray(value)) return [];
+	const first = new Map<string, number>();
 	return value.flatMap((rule: unknown, index) =>
 		typeof rule === 'object' && rule !== null
 			? [
+					...repeatProblems(rule, index, first),
 					...ruleProblems(rule, `/decoders/${index}`),
 					...renameProblems((rule as Partial<DecoderRule>).rename, `/decoders/${index}/rename`, metricKeys),
 				]
@@ -144,11 +146,33 @@ export function decoderProblems(value: unknown, metricKeys: readonly string[]): 
 	);
 }
 
+/** What decides when a rule is used. */
+const MATCHERS = ['topic', 'path', 'contentType'] as const;
+
+/** A rule that says the same as an earlier one is never used. @param first index of the first rule with a matcher */
+function repeatProblems(
+	rule: Partial<Record<keyof DecoderRule, unknown>>,
+	index: number,
+	first: Map<string, number>,
+): DecoderProblem[] {
+	return MATCHERS.flatMap((key) => {
+		const matcher = rule[key];
+		if (typeof matcher !== 'string') return [];
+		const name = `${key} ${oneSpelling(matcher)}`;
+		const earlier = first.get(name);
+		if (earlier === undefined) first.set(name, index);
+		if (earlier === undefined) return [];
+		const message =
+			`is that of decoders.${earlier} already, so this rule would never be used: ` + 'the first that matches decides';
+		return [{ path: `/decoders/${index}/${key}`, message }];
+	});
+}
+
 function ruleProblems(rule: Partial<Record<keyof DecoderRule, unknown>>, path: string): DecoderProblem[] {
 	const problems: DecoderProblem[] = [];
-	const { topic, contentType, path: way, use, mapping, rename, timeZone } = rule;
+	const { topic, use, mapping, rename, timeZone } = rule;
 	problems.push(...timeZoneProblem(timeZone, path));
-	if ([topic, contentType, way].filter((one) => one !== undefined).length !== 1)
+	if (MATCHERS.filter((key) => rule[key] !== undefined).length !== 1)
 		problems.push({ path, message: 'must have one of topic, path and contentType' });
 	if (typeof topic === 'string') {
 		const problem = topicProblem(topic);

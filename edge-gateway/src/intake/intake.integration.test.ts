@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CrowdVisionError, type Reading, reading as readingSchema } from '@crowdvision/contracts';
+import { CrowdVisionError, oneSpelling, type Reading, reading as readingSchema } from '@crowdvision/contracts';
 import { type CommitWorker, Log, startCommitWorker } from '@crowdvision/log';
 import { createLogger } from '@crowdvision/service-kit';
 import fc from 'fast-check';
@@ -84,12 +84,12 @@ describe('the intake', () => {
 		const { intake, stored, close } = await openIntake();
 		onTestFinished(close);
 		const texts = fc.string({ minLength: 1, maxLength: 64, unit: 'binary' });
-		const place = fc.string({ minLength: 1, maxLength: 20, unit: 'binary' });
+		const id = fc.string({ minLength: 1, maxLength: 20, unit: 'binary' });
 		let taken = 0;
 		await fc.assert(
 			fc.asyncProperty(
-				place,
-				place,
+				id,
+				id,
 				texts,
 				fc.oneof(
 					texts,
@@ -103,7 +103,8 @@ describe('the intake', () => {
 						taken++;
 						const last = (await stored()).at(-1)!;
 						expect(readingSchema.check(last)).toBe(true);
-						expect(last).toMatchObject({ buildingId, roomId, boot, value: value + 0, gatewayId: 'a "gateway"' });
+						const place = { buildingId: oneSpelling(buildingId), roomId: oneSpelling(roomId) };
+						expect(last).toMatchObject({ ...place, boot, value: value + 0, gatewayId: 'a "gateway"' });
 					}
 				},
 			),

@@ -22,7 +22,15 @@ import type { Cadences } from '../devices/cadences.ts';
 import { UnknownSensorError } from '../devices/unknown-sensor.ts';
 import type { Frame } from '../frame.ts';
 import { dedupKey, replayKey } from '../normalize/dedupe.ts';
-import { buildingOf, notAllowed, outsideScope, placeOf, type Sender, seriesIdOf } from '../normalize/identify.ts';
+import {
+	buildingOf,
+	notAllowed,
+	outsideScope,
+	placeOf,
+	type Sender,
+	seriesIdOf,
+	spelled,
+} from '../normalize/identify.ts';
 import { observedTime } from '../normalize/observed-time.ts';
 import { toCatalogUnit } from '../normalize/units.ts';
 import { type Door, type Doors, totalOf } from '../occupancy/doors.ts';
@@ -129,7 +137,7 @@ export class ReadingValidator {
 	/** @throws CrowdVisionError `invalid_reading`, `unknown_sensor`, `not_admitted`, `forbidden` */
 	check({ candidate: decoded, index, restated }: Decoded, frame: Frame, receivedAt: number): Checked {
 		const { sender, replayOf } = frame;
-		const candidate = wellFormed(decoded, index);
+		const candidate = spelled(wellFormed(decoded, index), this.#registry, sender);
 		const definition = this.#metrics.catalog.definition(candidate.metric);
 		if (!definition) throw new ReadingError('invalid_reading', UNKNOWN_METRIC, index);
 		const excluded = this.#admission?.refusal(candidate.sensorId, sender);

@@ -1,5 +1,5 @@
 /** Who sends a reading, from which place it is, and whether the sender may write it. */
-import { type DeviceClaims, domainCovers, type Problem, tenantOf } from '@crowdvision/contracts';
+import { type DeviceClaims, domainCovers, oneSpelling, PLACE_ID, type Problem, tenantOf } from '@crowdvision/contracts';
 import type { Registry } from '../registry.ts';
 
 /** The sender of a frame, and what it may write. An undefined part of the scope does not restrict it. */
@@ -33,6 +33,38 @@ export function senderOf(claims: DeviceClaims): Sender {
 export interface Place {
 	buildingId: string;
 	roomId: string;
+}
+
+/** Texts of characters below these are written in one way only. */
+const HAS_SPELLINGS = /[\u0300-\uffff]/;
+const IS_PLACE = new RegExp(PLACE_ID);
+
+/**
+ * The ids of a reading's place in the spelling of the registry: devices and topics may write a letter with its accent
+ * as one character or as two, and people see no difference. An id that the registry has as it is written stays: a
+ * version before took both.
+ */
+export function spelled<P extends { sensorId: string; buildingId?: string; roomId?: string }>(
+	reading: P,
+	registry: Registry,
+	sender: Sender,
+): P {
+	const { buildingId, roomId } = reading;
+	if (!HAS_SPELLINGS.test(buildingId ?? '') && !HAS_SPELLINGS.test(roomId ?? '')) return reading;
+	const building = buildingId === undefined || registry.building(buildingId) ? buildingId : composed(buildingId);
+	const known = registry.building(buildingOf(reading.sensorId, building, registry, sender) ?? '');
+	const room = roomId === undefined || known?.rooms?.some(({ id }) => id === roomId) ? roomId : composed(roomId);
+	return {
+		...reading,
+		...(building !== undefined && { buildingId: building }),
+		...(room !== undefined && { roomId: room }),
+	};
+}
+
+/** Few letters are longer when they are composed: an id that would be too long stays. */
+function composed(id: string): string {
+	const spelling = oneSpelling(id);
+	return IS_PLACE.test(spelling) ? spelling : id;
 }
 
 /** The building of a reading, as in its place; undefined where nobody knows it. */

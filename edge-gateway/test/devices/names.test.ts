@@ -1,3 +1,4 @@
+import { TABLES } from '@crowdvision/contracts';
 import { waitFor } from '@crowdvision/testing/wait';
 import { connect } from 'mqtt';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -54,6 +55,42 @@ describe('P13 names of devices', () => {
 			['temperature', 'Archive'],
 			['humidity', 'Archive'],
 		]);
+	});
+});
+
+describe('P14 ids of places that look alike', () => {
+	const [composed, decomposed] = ['Küche', 'Ku\u0308che'];
+	const building = (id: string, room: string) => {
+		const rooms = [{ id: room, name: room, capacity: 10, generation: '2f' }];
+		return world.bus.retain(TABLES.buildings, id, JSON.stringify({ id, name: id, domains: ['acme'], rooms }));
+	};
+
+	it('are one, whether a device writes them with composed or decomposed letters', async () => {
+		await building('Café', composed);
+		const token = await world.token('spelling', {});
+		const client = await mqttClient(world.mqttUrl, 'spelling', token);
+		const topic = `telemetry/Cafe\u0301/${decomposed}/speller`;
+		const [one, two] = [1, 2].map((value) => ({ metric: 'noise', value: 30 + value, roomId: composed }));
+		await client.publishAsync(topic, JSON.stringify(one), { qos: 1 });
+		await client.publishAsync(topic, JSON.stringify({ ...two, roomId: decomposed }), { qos: 1 });
+		await client.endAsync();
+		const sent = { sensorId: 'speller', metric: 'noise', value: 33, buildingId: 'Cafe\u0301', roomId: decomposed };
+		expect(await world.call('POST', '/ingest', { token, body: sent })).toMatchObject({ status: 202 });
+		const stored = (await world.stored()).filter(({ sensorId }) => sensorId === 'speller');
+		expect(stored).toMatchObject(
+			[31, 32, 33].map((value) => ({ value, buildingId: 'Café', roomId: composed, generation: '2f' })),
+		);
+	});
+
+	it('stay as they are written where an earlier version took them so', async () => {
+		await building('Mu\u0308hle', decomposed);
+		const token = await world.token('spelling', {});
+		const sent = { sensorId: 'old', metric: 'noise', value: 40, buildingId: 'Mu\u0308hle', roomId: decomposed };
+		expect(await world.call('POST', '/ingest', { token, body: sent })).toMatchObject({ status: 202 });
+		expect((await world.stored()).find(({ sensorId }) => sensorId === 'old')).toMatchObject({
+			buildingId: 'Mu\u0308hle',
+			roomId: decomposed,
+		});
 	});
 });
 

@@ -1,4 +1,4 @@
-import { BUILT_IN_METRICS, type MetricLookup } from '@crowdvision/contracts';
+import { BUILT_IN_METRICS, type MetricLookup, oneSpelling } from '@crowdvision/contracts';
 import { type Candidate, type Decoded, DecodeError, type FrameContext, refusedPart } from '../message/candidate.ts';
 import type { NoReading } from '../message/decoder.ts';
 import { parseJson, textOf, withoutFraming } from '../message/json.ts';
@@ -113,6 +113,10 @@ function decodeOne(value: unknown, context: FrameContext, index: number, metrics
 
 const CONTEXT_KEYS = ['sensorId', 'metric', 'buildingId', 'roomId'] as const;
 
+/** Whether a payload and a topic name the same, however each writes its letters. */
+const isSame = (stated: unknown, given: string) =>
+	stated === given || (typeof stated === 'string' && oneSpelling(stated) === oneSpelling(given));
+
 /** Adds what the topic or port names. @throws DecodeError if the candidate contradicts it. */
 export function withContext(candidate: Candidate, context: FrameContext, index: number): Candidate {
 	let merged = candidate;
@@ -122,7 +126,7 @@ export function withContext(candidate: Candidate, context: FrameContext, index: 
 		if (candidate[key] === undefined) {
 			if (merged === candidate) merged = { ...candidate };
 			merged[key] = given;
-		} else if (candidate[key] !== given) {
+		} else if (!isSame(candidate[key], given)) {
 			throw new DecodeError(
 				{ path: `/${key}`, message: `contradicts the topic or port, which says "${given}"` },
 				index,
