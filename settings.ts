@@ -1,5 +1,6 @@
 import { AUTH_SETTINGS } from '@crowdvision/auth';
 import { GATEWAY_SETTINGS } from '@crowdvision/edge-gateway';
+import { NOTIFICATION_SETTINGS } from '@crowdvision/notification';
 import { flag, text } from '@crowdvision/service-kit';
 import { TWIN_SETTINGS } from '@crowdvision/twin';
 
@@ -8,6 +9,7 @@ export const SETTINGS = {
 	...GATEWAY_SETTINGS,
 	...AUTH_SETTINGS,
 	...TWIN_SETTINGS,
+	...NOTIFICATION_SETTINGS,
 	DEMO: flag('1: create the demo on the first start, and run simulated sensors', '1'),
 	DEMO_PASSWORD: {
 		...text(

@@ -36,7 +36,7 @@ export async function openServices(
 	return {
 		auth: own(await createAuth(contextOf('auth'), settings)),
 		twin: own(await createTwin(contextOf('twin'), { retention, replicas: settings.MONGO_URL !== undefined })),
-		notification: own(await createNotification(contextOf('notification'))),
+		notification: own(await createNotification(contextOf('notification'), { settings })),
 		socket: own(await createSocket(contextOf('socket'))),
 		llm: own(await createLlm(contextOf('llm'))),
 	};

@@ -18,6 +18,7 @@ export * from './bus/channels.ts';
 export * from './bus/command.ts';
 export * from './bus/registered-sensors.ts';
 export * from './bus/socket-events.ts';
+export * from './calling/deliveries.ts';
 export * from './calling/hours.ts';
 export * from './calling/policy.ts';
 export * from './errors.ts';

@@ -1,4 +1,4 @@
-export { Counter, Histogram, Registry } from 'prom-client';
+export { Counter, Gauge, Histogram, Registry } from 'prom-client';
 export * from './collected-metrics.ts';
 export * from './concurrency/index.ts';
 export * from './files/write-atomically.ts';
@@ -18,6 +18,7 @@ export * from './http/rate-limit.ts';
 export * from './http/request-metrics.ts';
 export * from './http/server.ts';
 export * from './http/site.ts';
+export * from './links/account-directory.ts';
 export * from './links/building-directory.ts';
 export * from './links/bus-links.ts';
 export * from './links/metric-directory.ts';

@@ -6,6 +6,10 @@ export interface Received {
 	from: string;
 	to: string[];
 	subject: string;
+	/** With its angle brackets. */
+	messageId: string;
+	/** The URL of `List-Unsubscribe`; empty without one. */
+	unsubscribe: string;
 	/** Decoded. */
 	text: string;
 }
@@ -48,10 +52,13 @@ export async function startMailServer(): Promise<MailServer> {
 	};
 }
 
-function parse(raw: string): Pick<Received, 'subject' | 'text'> {
+function parse(raw: string): Omit<Received, 'from' | 'to'> {
 	const [, head = '', body = ''] = /^(.*?)\r\n\r\n(.*)$/s.exec(raw) ?? [];
 	const quoted = /^content-transfer-encoding: quoted-printable$/im.test(head);
+	const unfolded = head.replace(/\r\n[ \t]+/g, ' ');
 	return {
+		messageId: /^message-id: (.*)$/im.exec(unfolded)?.[1]?.trim() ?? '',
+		unsubscribe: /^list-unsubscribe: *<(.*)>$/im.exec(unfolded)?.[1]?.replaceAll(' ', '') ?? '',
 		subject: /^subject: (.*)$/im.exec(head)?.[1]?.trim() ?? '',
 		text: (quoted ? fromQuotedPrintable(body) : body).trim(),
 	};

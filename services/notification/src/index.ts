@@ -1,1 +1,2 @@
 export { createNotification } from './service.ts';
+export { NOTIFICATION_SETTINGS } from './settings.ts';

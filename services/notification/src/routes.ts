@@ -10,21 +10,30 @@ import {
 	type Tokens,
 } from '@crowdvision/service-kit';
 import type { Alerts } from './alerts/alerts.ts';
-import type { Outbox } from './alerts/outbox.ts';
 import { addPolicyRoutes, type PolicyRouteParts } from './policy/policy-routes.ts';
 
 export interface NotificationParts extends PolicyRouteParts {
 	alerts: Alerts;
 	/** Runs acknowledgements in turn with evaluations. */
 	queue: SerialQueue;
-	outbox: Outbox;
+	/** Call it after a change of an alert was stored. */
+	wake: () => void;
+	addRoutes: (router: Router) => void;
 	tokens: Tokens;
 	/** Epoch ms, by the clock that readings are judged by. */
 	now: () => number;
 }
 
 /** Notification's paths, without the prefix `/notification`. */
-export function notificationRoutes({ alerts, queue, outbox, tokens, now, ...policy }: NotificationParts): Router {
+export function notificationRoutes({
+	alerts,
+	queue,
+	wake,
+	addRoutes,
+	tokens,
+	now,
+	...policy
+}: NotificationParts): Router {
 	const router = Router();
 	router.use(['/alerts', '/buildings'], requireAccount(tokens));
 	addPolicyRoutes(router, policy);
@@ -37,8 +46,9 @@ export function notificationRoutes({ alerts, queue, outbox, tokens, now, ...poli
 
 	router.post('/alerts/:id/ack', async (request, response) => {
 		const alert = await queue.run(() => alerts.acknowledge(String(request.params.id), callerOf(request)));
-		outbox.wake();
+		wake();
 		response.json(alert);
 	});
+	addRoutes(router);
 	return router;
 }

@@ -10,6 +10,7 @@ import {
 	onLeading,
 	Presence,
 	RetainedTable,
+	readSettings,
 	SerialQueue,
 	type Service,
 	type ServiceContext,
@@ -18,13 +19,16 @@ import { electLeader, type Stores } from '@crowdvision/store';
 import { AlertRepository } from './alerts/alert-repository.ts';
 import { Alerts } from './alerts/alerts.ts';
 import { Outbox } from './alerts/outbox.ts';
+import { openCalling } from './calling.ts';
 import { BuildingReviews } from './evaluation/building-reviews.ts';
 import { RuleEvaluator } from './evaluation/rule-evaluator.ts';
 import { lead } from './leader.ts';
 import { LEADER_GAUGE, notificationMetrics } from './metrics.ts';
 import { followBuildings } from './on-building.ts';
+import { circumstancesOf } from './policy/circumstances.ts';
 import { Policies } from './policy/policies.ts';
 import { notificationRoutes } from './routes.ts';
+import { NOTIFICATION_SETTINGS, type NotificationSettings } from './settings.ts';
 import { NOTIFICATION_STORE } from './store.ts';
 
 export interface NotificationContext extends ServiceContext {
@@ -35,6 +39,8 @@ export interface NotificationContext extends ServiceContext {
 export interface NotificationOptions {
 	/** Dwell time of limits that do not set one: how long a breach must last before an alert opens, in ms. Default 0. */
 	dwellMs?: number;
+	/** Default: as declared. */
+	settings?: Partial<NotificationSettings>;
 	/** Set where several processes share the store: they elect a leader. Otherwise this process leads from the start. */
 	replica?: {
 		/** How long a leader that vanished keeps the others waiting, in ms. Default as of `electLeader`. */
@@ -62,32 +68,46 @@ export function createNotification(context: NotificationContext, options: Notifi
 }
 
 async function openNotification(
-	{ bus, stores, tokens, metrics, now, logger }: NotificationContext,
-	{ dwellMs = 0, replica }: NotificationOptions,
+	{ bus, stores, tokens, metrics, site, now, logger }: NotificationContext,
+	{ dwellMs = 0, replica, settings }: NotificationOptions,
 	lifecycle: Lifecycle,
 ): Promise<Service> {
 	const store = lifecycle.own('store', await stores.open('notification', NOTIFICATION_STORE));
-	const { count } = notificationMetrics(metrics);
-	const repository = new AlertRepository(store);
 	const directory = new BuildingDirectory(logger);
 	const metricDirectory = new MetricDirectory(logger);
 	const { catalog } = metricDirectory;
 	const presence = new Presence(now);
+	const policies = new Policies(store, directory, logger);
+	const calling = lifecycle.own(
+		'channels',
+		await openCalling({
+			...{ store, bus, directory, catalog, site, tokens, now, logger },
+			settings: { ...readSettings(NOTIFICATION_SETTINGS, {}), ...settings },
+			circumstancesOf: (alert, at) => circumstancesOf(policies, directory, alert, at),
+			onSettled: (channel, status) => measures.settled(channel, status),
+		}),
+	);
+	const { dispatcher } = calling;
+	const measures = notificationMetrics(metrics, () => calling.deliveries.imbalance());
+	const repository = new AlertRepository(store, calling.planner);
 	const queue = new SerialQueue(MAX_WAITING);
 	const outbox = new Outbox(bus, store, logger);
+	const wake = () => {
+		outbox.wake();
+		dispatcher.wake();
+	};
 	const onAlerts = (alerts: Alert[]) => {
-		count(alerts);
-		if (alerts.length > 0) outbox.wake();
+		measures.count(alerts);
+		if (alerts.length > 0) wake();
 	};
 	const after = (a: string, b: string) => isAfter(bus, a, b);
 	const evaluator = new RuleEvaluator({ store, repository, directory, presence, catalog, dwellMs, after });
 	const reviews = new BuildingReviews({ evaluator, queue, logger, now, onAlerts });
-	const policies = new Policies(store, directory, logger);
 	const policyTable = new RetainedTable(bus, TABLES.policies, policies, logger);
 	followBuildings(directory, reviews, policies, policyTable, logger);
 
 	const links = lifecycle.own('links to the bus', new BusLinks(logger));
-	const open = () => lead({ bus, evaluator, queue, reviews, outbox, now, onAlerts });
+	const open = () => lead({ bus, evaluator, queue, reviews, outbox, dispatcher, now, onAlerts });
 	const elect = async (): Promise<Subscription> =>
 		electLeader(store, { name: 'duty', logger, ...replica }, onLeading({ open, metrics, ...LEADER_GAUGE, logger }));
 	await links.open(
@@ -96,6 +116,7 @@ async function openNotification(
 		() => directory.follow(bus),
 		() => presence.follow(bus),
 		() => policies.follow(bus),
+		() => calling.follow(),
 		replica ? elect : open,
 	);
 
@@ -107,7 +128,8 @@ async function openNotification(
 		router: notificationRoutes({
 			alerts: new Alerts({ store, repository, directory, presence, catalog }),
 			queue,
-			outbox,
+			wake,
+			addRoutes: calling.addRoutes,
 			tokens,
 			now,
 			policies,

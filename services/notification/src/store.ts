@@ -1,6 +1,8 @@
 import type { Alert, SensorValue } from '@crowdvision/contracts';
 import type { Condition, RuleKind } from '@crowdvision/rules';
 import type { StoreDefinition } from '@crowdvision/store';
+import { RECIPIENT_COLLECTIONS } from './recipients/recipient-documents.ts';
+import { DELIVERY_COLLECTIONS } from './recipients/row.ts';
 
 /** What notification stores. The effects of a batch of readings are one commit: rooms, alerts, outbox. */
 export const NOTIFICATION_STORE: StoreDefinition = {
@@ -22,6 +24,10 @@ export const NOTIFICATION_STORE: StoreDefinition = {
 		policies: { indexes: { ofBuilding: { fields: ['buildingId'] } } },
 		/** CounterDocument. */
 		counters: {},
+		...DELIVERY_COLLECTIONS,
+		...RECIPIENT_COLLECTIONS,
+		/** Keys that are made at the first start, by `keptSecret`. */
+		secrets: {},
 		/** The lease of the leader. */
 		leases: {},
 	},

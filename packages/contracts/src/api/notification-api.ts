@@ -2,6 +2,7 @@
 import Type from 'typebox';
 import { Alert } from '../alert/alert.ts';
 import { Policy, PolicyRequest } from '../calling/policy.ts';
+import { CALLING_OPERATIONS } from './calling-api.ts';
 import { ALERT_LIST_LIMIT } from './http.ts';
 import type { Operation } from './operation.ts';
 import { pageOf, pageQuery } from './paging.ts';
@@ -45,4 +46,5 @@ export const NOTIFICATION_OPERATIONS: readonly Operation[] = [
 		answers: { 200: { description: 'The new policy.', schema: Policy } },
 		errors: ['conflict', 'changed_meanwhile'],
 	},
+	...CALLING_OPERATIONS,
 ];

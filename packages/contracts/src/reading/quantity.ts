@@ -18,8 +18,12 @@ export function quantity(
 	return symbol === '' ? shown : `${shown} ${symbol}`;
 }
 
-/** A metric's name for use within an English sentence: "temperature", but "CO₂". */
-export function metricName(metric: string, catalog: MetricLookup = BUILT_IN_METRICS): string {
-	const { en } = catalog.describe(metric).label;
-	return /^\p{Lu}\p{Ll}/u.test(en) ? en[0]!.toLowerCase() + en.slice(1) : en;
+/** A metric's name for use within a sentence: "temperature", but "CO₂". */
+export function metricName(
+	metric: string,
+	catalog: MetricLookup = BUILT_IN_METRICS,
+	language: 'en' | 'it' = 'en',
+): string {
+	const name = catalog.describe(metric).label[language];
+	return /^\p{Lu}\p{Ll}/u.test(name) ? name[0]!.toLowerCase() + name.slice(1) : name;
 }

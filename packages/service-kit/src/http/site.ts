@@ -49,9 +49,14 @@ export class Site {
 		return proxyAddress(request, this.#trusts);
 	}
 
+	/** PUBLIC_URL without a slash at the end; undefined where it is not set. */
+	get publicUrl(): string | undefined {
+		return this.#publicUrl?.href.replace(/\/$/, '');
+	}
+
 	/** The URL of this installation as the client of a request knows it, without a slash at the end. */
 	urlOf(request: Request): string {
-		if (this.#publicUrl) return this.#publicUrl.href.replace(/\/$/, '');
+		if (this.publicUrl !== undefined) return this.publicUrl;
 		const { hosts, protocol, prefix = '' } = this.#forwarded(request);
 		const own = 'encrypted' in request.socket ? 'https' : 'http';
 		return `${protocol ?? own}://${hosts[0] ?? request.headers.host ?? 'localhost'}${prefix}`;

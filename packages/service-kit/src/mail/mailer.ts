@@ -30,6 +30,9 @@ export interface Mail {
 	to: string;
 	subject: string;
 	text: string;
+	/** In angle brackets; default: a new one. */
+	messageId?: string;
+	headers?: Readonly<Record<string, string>>;
 }
 
 /** How long the mail server may take to answer, in ms. */
@@ -53,15 +56,24 @@ export class Mailer {
 
 	/**
 	 * Resolves when the mail server has accepted the e-mail.
-	 * @throws CrowdVisionError `unavailable` when it does not; the log says why
+	 * @throws CrowdVisionError `unavailable` when it does not; `cause` and the log say why
 	 */
 	async send(mail: Mail): Promise<void> {
 		try {
 			this.#transport ??= openTransport(this.#settings.url);
-			await (await this.#transport).sendMail({ from: this.#settings.from, ...mail });
+			const { headers, ...rest } = mail;
+			await (await this.#transport).sendMail({
+				from: this.#settings.from,
+				...rest,
+				...(headers && { headers: { ...headers } }),
+			});
 		} catch (error) {
 			this.#logger.error({ err: error, subject: mail.subject }, 'an e-mail could not be sent');
-			throw new CrowdVisionError('unavailable', 'The mail server does not accept e-mails at the moment', {}, 60);
+			const refusal = new CrowdVisionError(
+				...(['unavailable', 'The mail server does not accept e-mails at the moment', {}, 60] as const),
+			);
+			refusal.cause = error;
+			throw refusal;
 		}
 	}
 

@@ -6,6 +6,13 @@ import type { AlertChange } from './change.ts';
 const ANNOUNCED = 'announced';
 const PAGE_SIZE = 500;
 
+/** Plans who is told of changes: the writes are committed together with them. */
+export interface Planner {
+	writesOf(changes: readonly { alert: Alert; by?: string }[]): Promise<Write[]>;
+	/** The name of an account; undefined for one that is not known. */
+	nameOf(accountId: string): string | undefined;
+}
+
 /** The stored alerts, and the outbox of their announcements. */
 export class AlertRepository {
 	readonly #store: Store;
@@ -13,8 +20,12 @@ export class AlertRepository {
 	readonly #outbox: Collection<OutboxDocument>;
 	readonly #counters: Collection<CounterDocument>;
 
-	constructor(store: Store) {
+	readonly #planner: Planner | undefined;
+
+	/** @param planner without one nobody is called */
+	constructor(store: Store, planner?: Planner) {
 		this.#store = store;
+		this.#planner = planner;
 		this.#alerts = store.collection('alerts');
 		this.#outbox = store.collection('outbox');
 		this.#counters = store.collection('counters');
@@ -75,6 +86,8 @@ export class AlertRepository {
 				...signatureOf(before?.acknowledgedBy ?? acknowledgedBy),
 			});
 		}
+		const by = acknowledgedBy === undefined ? undefined : this.#planner?.nameOf(acknowledgedBy);
+		const calls = announced.map((alert) => ({ alert, ...(by !== undefined && { by }) }));
 		const count = { count: first + changes.length - 1 };
 		return [
 			counter ? this.#counters.replace(counter, count) : this.#counters.insert(ANNOUNCED, count),
@@ -83,6 +96,7 @@ export class AlertRepository {
 				return before ? this.#alerts.replace(before, document) : this.#alerts.insert(id, document);
 			}),
 			...announced.map((alert, index) => this.#outbox.insert(outboxKey(first + index), { alert })),
+			...((await this.#planner?.writesOf(calls)) ?? []),
 		];
 	}
 }
