@@ -11,6 +11,8 @@ import { cpuSeconds } from './machine.ts';
 
 const PER_SECOND = 200;
 const BOUND_MS = 250;
+/** The service limits the dashboards of an account, and of an address, which the proxy in front of it names. */
+const PER_ACCOUNT = 100;
 const BUILDING: RetainedBuilding = {
 	id: 'works',
 	name: 'Works',
@@ -37,16 +39,19 @@ export async function dashboards(seconds: number, count: number): Promise<string
 		const socket = await startSocketProcess({ redisUrl: redis.url, secret: FAULT_SECRET });
 		ends.push(() => socket.close());
 
-		const token = await new Tokens(FAULT_SECRET).signAccount({
-			id: 'ada',
-			name: 'Ada',
-			memberships: [{ domainName: 'works', role: 'standard_customer' }],
-		});
+		const tokens = new Tokens(FAULT_SECRET);
 		const delays: number[] = [];
 		let measuring = false;
 		const all: Dashboard[] = [];
 		for (let n = 0; n < count; n++) {
-			const dashboard = await connectDashboard(socket.url, token);
+			const group = Math.floor(n / PER_ACCOUNT);
+			const token = await tokens.signAccount({
+				id: `ada-${group}`,
+				name: 'Ada',
+				memberships: [{ domainName: 'works', role: 'standard_customer' }],
+			});
+			const extraHeaders = { 'x-forwarded-for': `203.0.113.${group}` };
+			const dashboard = await connectDashboard(socket.url, token, { extraHeaders });
 			ends.push(() => dashboard.close());
 			dashboard.socket.on('telemetry', (readings) => {
 				const now = Date.now();

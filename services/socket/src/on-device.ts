@@ -26,7 +26,7 @@ export function followDevices({ bus, dashboards, directory, places, now, logger 
 			const { domainName: _, generation: __, ...shown } = event;
 			dashboards.send(
 				(memberships) => weightIn(memberships, domains) > 0,
-				(socket) => socket.emit('device', { ...shown, at: reportedAt(event, now()) }),
+				(some) => some.emit('device', { ...shown, at: reportedAt(event, now()) }),
 			);
 		} catch (error) {
 			logger.warn({ err: error }, 'an invalid device event was announced');

@@ -20,7 +20,7 @@ export function followNotifications({ bus, dashboards, directory, logger }: Noti
 			if (!alert.check(value)) throw new Error(`${alert.problem(value)?.path} ${alert.problem(value)?.message}`);
 			dashboards.send(
 				(memberships) => maySee(value, memberships, directory),
-				(socket) => socket.emit('notification', value),
+				(some) => some.emit('notification', value),
 			);
 		} catch (error) {
 			logger.warn({ err: error }, 'an invalid alert was announced');

@@ -28,6 +28,9 @@ export type DashboardSocket = Socket<
 	DashboardData
 >;
 
+/** Some of the dashboards of this process, to send one event to. */
+export type SomeDashboards = Pick<ReturnType<DashboardServer['to']>, 'emit'>;
+
 /** Handles each event of a dashboard: resolves with its answer, or rejects with its refusal. */
 export type Handlers = {
 	[E in keyof DashboardToServer]: (dashboard: Dashboard, request: unknown) => Promise<object> | object;

@@ -13,7 +13,13 @@ import {
 import { type BuildingDirectory, type Logger, pause, Semaphore } from '@crowdvision/service-kit';
 import type { Feed, FeedListener } from '../feed/feed.ts';
 import { CountByKey, type Limits } from '../limits/limits.ts';
-import { Dashboard, type DashboardServer, type DashboardSocket, type Handlers } from './dashboard.ts';
+import {
+	Dashboard,
+	type DashboardServer,
+	type DashboardSocket,
+	type Handlers,
+	type SomeDashboards,
+} from './dashboard.ts';
 import { DashboardSubscription, liveRoom } from './subscription.ts';
 
 /** Subscriptions of one dashboard that may be authorized at once. */
@@ -121,14 +127,18 @@ export class Dashboards implements FeedListener {
 	}
 
 	/**
-	 * Sends something to the dashboards of this process whose account may see it. Every replica does so for its own
-	 * dashboards.
+	 * Sends something to the dashboards of this process whose account may see it, encoded once for all. Every replica
+	 * does so for its own dashboards.
 	 */
-	send(maySee: (memberships: AccountClaims['memberships']) => boolean, emit: (socket: DashboardSocket) => void): void {
+	send(maySee: (memberships: AccountClaims['memberships']) => boolean, emit: (to: SomeDashboards) => void): void {
+		const { io, limits } = this.#parts;
+		const sockets: string[] = [];
 		for (const dashboard of this.#dashboards) {
-			if (maySee(dashboard.claims.memberships) && !dashboard.disconnectIfOverloaded(this.#parts.limits.stalledMs))
-				emit(dashboard.socket);
+			if (maySee(dashboard.claims.memberships) && !dashboard.disconnectIfOverloaded(limits.stalledMs))
+				sockets.push(dashboard.socket.id);
 		}
+		// Without any, Socket.IO would send to all.
+		if (sockets.length > 0) emit(io.local.to(sockets));
 	}
 
 	/** Disconnects the dashboards of an account whose sessions have ended. */
