@@ -14,6 +14,7 @@ import {
 } from '@crowdvision/service-kit';
 import type { Store } from '@crowdvision/store';
 import { ActLinks } from './acts/act-links.ts';
+import { type ActRouteParts, addActRoutes } from './acts/act-routes.ts';
 import type { Planner } from './alerts/alert-repository.ts';
 import { MailChannel } from './channels/mail/mail-channel.ts';
 import { Unsubscribing } from './channels/mail/unsubscribing.ts';
@@ -35,6 +36,7 @@ import type { Circumstances } from './recipients/rows-for.ts';
 import type { NotificationSettings } from './settings.ts';
 import type { AlertDocument } from './store.ts';
 import { Messages } from './texts/messages.ts';
+import { addWhyRoutes } from './why/why-routes.ts';
 
 export interface CallingParts {
 	store: Store;
@@ -59,7 +61,8 @@ export interface Calling {
 	dispatcher: Dispatcher;
 	/** Follows the accounts on the bus; nobody is called before. */
 	follow(): Promise<{ close(): Promise<void> }>;
-	addRoutes(router: Router): void;
+	/** @param acknowledge as `Alerts.acknowledgeFirst`, in turn with evaluations */
+	addRoutes(router: Router, acknowledge: ActRouteParts['acknowledge']): void;
 	close(): Promise<void>;
 }
 
@@ -94,9 +97,10 @@ export async function openCalling(parts: CallingParts): Promise<Calling> {
 	const mail = new MailChannel({ mailer, host: from.split('@')[1]!, messages, unsubscribing, preferences });
 	const channels: Channel[] = [webhookChannel, push, mail];
 	const alerts = store.collection<AlertDocument>('alerts');
+	const find = async (alertId: string) => (await alerts.get(alertId))?.value.alert;
 	const dispatcher = new Dispatcher({
 		...{ deliveries, channels, now, logger, onSettled: parts.onSettled },
-		stateOf: async (alertId) => (await alerts.get(alertId))?.value.alert.state,
+		stateOf: async (alertId) => (await find(alertId))?.state,
 		ownersOf: (alert) => recipients.ownersOf(alert),
 		accountOf: (accountId) => accounts.get(accountId),
 	});
@@ -116,9 +120,11 @@ export async function openCalling(parts: CallingParts): Promise<Calling> {
 				},
 			};
 		},
-		addRoutes: (router) => {
+		addRoutes: (router, acknowledge) => {
 			const wake = () => dispatcher.wake();
 			addWebhookRoutes(router, { webhooks, channel: webhookChannel, deliveries, wake, tokens, site, now });
+			addActRoutes(router, { links, accounts, webhooks, find, acknowledge });
+			addWhyRoutes(router, { deliveries, recipients, accounts, find });
 			addPersonRoutes(router, {
 				...{ preferences, subscriptions, push, mail, unsubscribing, accounts, tokens, site, now },
 				publicKey: keys.publicKey,

@@ -18,7 +18,7 @@ export interface NotificationParts extends PolicyRouteParts {
 	queue: SerialQueue;
 	/** Call it after a change of an alert was stored. */
 	wake: () => void;
-	addRoutes: (router: Router) => void;
+	addRoutes: (router: Router, acknowledge: Alerts['acknowledgeFirst']) => void;
 	tokens: Tokens;
 	/** Epoch ms, by the clock that readings are judged by. */
 	now: () => number;
@@ -49,6 +49,10 @@ export function notificationRoutes({
 		wake();
 		response.json(alert);
 	});
-	addRoutes(router);
+	addRoutes(router, async (id, by) => {
+		const alert = await queue.run(() => alerts.acknowledgeFirst(id, by));
+		wake();
+		return alert;
+	});
 	return router;
 }

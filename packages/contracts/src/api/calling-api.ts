@@ -9,6 +9,7 @@ import {
 	SubscriptionView,
 	TestOutcome,
 	WebhookView,
+	WhyAnswer,
 } from '../calling/deliveries.ts';
 import type { Operation } from './operation.ts';
 import { pageOf, pageQuery } from './paging.ts';
@@ -147,5 +148,32 @@ export const CALLING_OPERATIONS: readonly Operation[] = [
 		summary: 'End e-mails about alerts of a domain by the link in one of them',
 		who: 'anyone',
 		answers: { 200: { description: 'Ended.', schema: Type.String(), type: 'text/html' } },
+	},
+	{
+		method: 'get',
+		path: '/notification/alerts/{id}/why',
+		summary: 'Why somebody was, or was not, called about an alert',
+		description: 'Of the caller, unless `account` names somebody else; that is for staff.',
+		who: 'member',
+		query: Type.Object({ account: Type.Optional(Type.String({ description: 'the id of an account' })) }),
+		answers: { 200: { description: 'The reason, and every message to them.', schema: WhyAnswer } },
+	},
+	{
+		method: 'get',
+		path: '/notification/act/{token}',
+		summary: 'The page of a link by which an alert is acknowledged',
+		description: 'Changes nothing: programs that look into messages open links.',
+		who: 'anyone',
+		answers: { 200: { description: 'A page with a button.', schema: Type.String(), type: 'text/html' } },
+		errors: ['conflict', 'forbidden'],
+	},
+	{
+		method: 'post',
+		path: '/notification/act/{token}',
+		summary: 'Acknowledge an alert by the link in a message, without body or cookie',
+		description: 'Works once, for two days, and while nobody else has it.',
+		who: 'anyone',
+		answers: { 200: { description: 'Acknowledged.', schema: Type.String(), type: 'text/html' } },
+		errors: ['conflict', 'forbidden'],
 	},
 ];

@@ -135,3 +135,14 @@ export const SubscriptionView = Type.Object({
 	createdAt: Type.Number({ description: 'epoch ms' }),
 });
 export type SubscriptionView = Static<typeof SubscriptionView>;
+
+/** `GET /notification/alerts/{id}/why` */
+export const WhyAnswer = Type.Object({
+	alertId: Type.String(),
+	accountId: Type.String(),
+	called: Type.Boolean({ description: 'whether a message reached it' }),
+	reason: Type.Optional(Type.Enum([...DELIVERY_REASONS], { description: 'where nothing was decided for it' })),
+	text: Type.String({ description: 'in one sentence, in the language of the request' }),
+	deliveries: Type.Array(DeliveryView),
+});
+export type WhyAnswer = Static<typeof WhyAnswer>;

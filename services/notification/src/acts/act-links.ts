@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
 
 /** Who acts by a link. */
 export interface Actor {
@@ -10,10 +10,6 @@ export interface Actor {
 /** What a link does, once its signature is checked. */
 export interface Act extends Actor {
 	alertId: string;
-	/** What is stored once it was used. */
-	id: string;
-	/** Epoch ms. */
-	expiresAt: number;
 }
 
 const HOUR_MS = 3600_000;
@@ -21,7 +17,7 @@ const VALID_HOURS = 48;
 
 /**
  * The signed tokens of links by which alerts are acknowledged without a session. Messages are made again at each
- * attempt, so a token holds nothing random: the links of all attempts are one, and work once.
+ * attempt, so a token holds nothing random. It works once, as an alert is acknowledged once.
  */
 export class ActLinks {
 	readonly #secret: string;
@@ -46,12 +42,9 @@ export class ActLinks {
 		const given = Buffer.from(signature);
 		if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
 		const [alertId, actor, expires] = JSON.parse(Buffer.from(body, 'base64url').toString()) as [string, string, number];
-		const expiresAt = expires * HOUR_MS;
-		if (expiresAt <= this.#now()) return undefined;
+		if (expires * HOUR_MS <= this.#now()) return undefined;
 		return {
-			...{ alertId, expiresAt },
-			// Links of the same alert and actor are one, whenever they were made.
-			id: createHash('sha256').update(`${alertId}\n${actor}`).digest('base64url'),
+			alertId,
 			...(actor.startsWith('a') ? { accountId: actor.slice(1) } : { webhook: actor.slice(1) }),
 		};
 	}

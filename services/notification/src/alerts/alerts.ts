@@ -15,6 +15,9 @@ import { recallRooms } from '../rooms/room-memory.ts';
 import { type AlertDocument, type RoomDocument, roomKey } from '../store.ts';
 import type { AlertRepository } from './alert-repository.ts';
 
+/** Who acknowledges, and what they may do. */
+export type Acknowledger = Pick<AccountClaims, 'sub' | 'memberships'>;
+
 export interface AlertsParts {
 	store: Store;
 	repository: AlertRepository;
@@ -84,20 +87,33 @@ export class Alerts {
 	 * Records that an account takes care of an alert. Acknowledging it again changes nothing.
 	 * @throws CrowdVisionError `not_found`; `forbidden` below business_staff; `conflict` when it is resolved
 	 */
-	async acknowledge(id: string, { sub, memberships }: Pick<AccountClaims, 'sub' | 'memberships'>): Promise<Alert> {
-		const alert = await retryOnConflict(async () => {
+	async acknowledge(id: string, by: Acknowledger): Promise<Alert> {
+		const { alert } = await this.#acknowledge(id, by);
+		if (alert.state === 'resolved') throw new CrowdVisionError('conflict', 'This alert is already resolved');
+		return alert;
+	}
+
+	/**
+	 * The same, for who must be the first: resolves with undefined where somebody has it already, or it is over.
+	 * @throws CrowdVisionError `not_found`; `forbidden` below business_staff
+	 */
+	async acknowledgeFirst(id: string, by: Acknowledger): Promise<Alert | undefined> {
+		const { alert, isFirst } = await this.#acknowledge(id, by);
+		return isFirst ? alert : undefined;
+	}
+
+	#acknowledge(id: string, { sub, memberships }: Acknowledger): Promise<{ alert: Alert; isFirst: boolean }> {
+		return retryOnConflict(async () => {
 			const stored = await this.#alerts.get(id);
 			const isVisible = stored && this.#directory.isCurrent(stored.value.alert);
 			const domains = (isVisible && this.#directory.get(stored.value.buildingId)?.domains) || [];
 			requireRole({ memberships }, domains, 'business_staff', 'such alert');
 			const current = stored!.value.alert;
-			if (current.state === 'resolved' || current.state === 'acknowledged') return current;
+			if (current.state === 'resolved' || current.state === 'acknowledged') return { alert: current, isFirst: false };
 			const acknowledged: Alert = { ...current, state: 'acknowledged' };
 			await this.#store.commit(await this.#repository.acknowledgement(stored!, acknowledged, sub));
-			return acknowledged;
+			return { alert: acknowledged, isFirst: true };
 		});
-		if (alert.state === 'resolved') throw new CrowdVisionError('conflict', 'This alert is already resolved');
-		return alert;
 	}
 
 	/**

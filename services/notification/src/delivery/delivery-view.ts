@@ -29,7 +29,7 @@ const REASONS: Readonly<Record<DeliveryReason, Readonly<Record<Language, string>
 };
 
 /** A reason as a sentence without its subject. */
-function reasonText({ code, detail }: Reason, language: Language): string {
+export function reasonText({ code, detail }: Reason, language: Language): string {
 	const text = REASONS[code][language];
 	return detail === undefined ? text : `${text}: ${detail}`;
 }

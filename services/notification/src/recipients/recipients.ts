@@ -75,6 +75,12 @@ export class Recipients {
 		};
 	}
 
+	/** What a person has set for domains and those above them. */
+	async preferencesOf(accountId: string, domains: readonly string[]): Promise<PreferencesDocument[]> {
+		const ids = [...new Set(domains.flatMap(domainsAbove))].map((domain) => `${accountId} ${domain}`);
+		return ids.length === 0 ? [] : (await this.#preferences.getAll(ids)).map(({ value }) => value);
+	}
+
 	async #devicesOf(accountId: string): Promise<string[]> {
 		const found = await this.#subscriptions.find({ where: { accountId }, limit: MAX_DEVICES });
 		return found.map(({ id }) => id);
