@@ -16,6 +16,9 @@ import { restoreRedis } from './redis-dump.ts';
 
 const run = promisify(execFile);
 
+/** What a program says that devices can reach. */
+const READY = /^ready (http:\S+) (mqtt:\S+)$/m;
+
 /** The version whose data is kept here. */
 const BEFORE = 'e0e408f';
 
@@ -133,11 +136,47 @@ export async function startOn(
 			AUTH_KEY: undefined,
 			...env,
 		},
-		ready: /^ready (http:\S+) (mqtt:\S+)$/m,
+		ready: READY,
 		timeoutMs: 30_000,
 	});
 	const [, http, mqtt] = process.ready as [string, string, string];
 	return { http, mqtt, process };
+}
+
+/** The gateway alone, without a bus, on the folder of the embedded whole: it knows only what its own files say. */
+export async function startGatewayAlone(): Promise<FromFixture> {
+	const { embedded } = await contents();
+	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-upgrade-'));
+	const remove = () => rm(dir, { recursive: true, force: true });
+	try {
+		await unpack(`${fileOf('data')}.tar.gz`, dir);
+		const shift = embedded.stoppedAt + 60_000 - Date.now();
+		const config = join(dir, 'gateway.yaml');
+		await writeFile(config, JSON.stringify(GATEWAY));
+		const process = await startNode('edge-gateway/src/main.ts', {
+			env: {
+				PORT: '0',
+				MQTT_PORT: '0',
+				DATA_DIR: dir,
+				LOG_LEVEL: 'warn',
+				GATEWAY_CONFIG: config,
+				REDIS_URL: undefined,
+				JWT_SECRET: (await readFile(join(dir, 'jwt-secret'), 'utf8')).trim(),
+				...shifted(shift),
+			},
+			ready: READY,
+			timeoutMs: 30_000,
+		});
+		const [, http, mqtt] = process.ready as [string, string, string];
+		const stop = async () => {
+			await process.stop();
+			await remove();
+		};
+		return { ...embedded, http, mqtt, now: () => Date.now() + shift, stop };
+	} catch (error) {
+		await remove();
+		throw error;
+	}
 }
 
 /** Every service, the gateway and Caddy as processes, with the kept databases, folders and Redis. */

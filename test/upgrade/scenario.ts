@@ -283,6 +283,15 @@ function describeSensors(site: () => FromFixture): void {
 		expect(await sensors({ building: 'lyceum', person: 'ada' })).toMatchObject(own);
 	});
 
+	it('P14 lets another domain use the id of a sensor that was replaced, which stays replaced', async () => {
+		const reading = { sensorId: 'thermo-old', metric: 'humidity', value: 45 };
+		await as(site)('ben', 'POST', '/twin/buildings/mill/sensors', { sensorId: 'thermo-old', roomId: 'floor' });
+		await waitFor('the registration', async () => (await send('mill', reading)).status === 202);
+		expect(await send('gate', reading)).toMatchObject({ status: 403 });
+		await as(site)('ben', 'DELETE', '/twin/buildings/mill/sensors/thermo-old');
+		expect(await send('gate', reading)).toMatchObject({ status: 403 });
+	});
+
 	it('takes in on replay what was refused before', async () => {
 		const { refusedId } = site().putIn;
 		const replayed = await as(site)('ada', 'POST', '/gateway/rejected/replay', { ids: [refusedId] });

@@ -162,8 +162,7 @@ function repeatProblems(
 		const earlier = first.get(name);
 		if (earlier === undefined) first.set(name, index);
 		if (earlier === undefined) return [];
-		const message =
-			`is that of decoders.${earlier} already, so this rule would never be used: ` + 'the first that matches decides';
+		const message = `is that of decoders.${earlier} already, so this rule would never be used: the first one decides`;
 		return [{ path: `/decoders/${index}/${key}`, message }];
 	});
 }

@@ -15,7 +15,7 @@ import type { Registry } from '../registry.ts';
 /** A sensor that was replaced by another one. The field names are those of the file on disk. */
 interface Retired {
 	sensorId: string;
-	/** Empty in a file of an earlier version, for which the sensor is retired in all domains. */
+	/** Empty in a file of an earlier version, until `locate`: the sensor is then retired in all domains. */
 	buildingId: string;
 	/** The sensor that has its place now. */
 	by: string;
@@ -145,6 +145,17 @@ export class Adoptions {
 		this.#revision++;
 		this.#onPlaced(sensorId, buildingId);
 		this.#publish(key);
+	}
+
+	/**
+	 * Gives what an earlier version kept its building: that of the sensor which took the place.
+	 * @param sensors the known sensors of an id
+	 */
+	locate(sensors: (sensorId: string) => readonly RetainedSensor[]): void {
+		for (const [key, retired] of [...this.#retired]) {
+			const [place] = retired.buildingId === '' ? sensors(retired.by) : [];
+			if (place) this.#change(() => this.#retired.set(key, { ...retired, buildingId: place.buildingId }));
+		}
 	}
 
 	/** Follows twin's registry and answers on the bus, and publishes the adoptions. */

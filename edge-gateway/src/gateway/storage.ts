@@ -104,7 +104,10 @@ export async function openStorage(parts: GatewayParts, lifecycle: Lifecycle): Pr
 	const metrics = lifecycle.own('metrics', new GatewayMetrics(config.metrics, { gatewayId, now, logger }), (part) =>
 		part.close(),
 	);
+	const locate = () => adoptions.locate((sensorId) => registry.sensors(sensorId));
+	locate();
 	if (bus) await Promise.all([registry.follow(bus), adoptions.follow(bus), metrics.follow(bus)]);
+	locate();
 
 	const onIncident = (incident: object) => logger.error({ incident }, 'rejected list: entries are damaged');
 	const rejected = await Rejected.open(join(dir, 'rejected'), worker, onIncident);
