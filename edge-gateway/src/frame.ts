@@ -5,6 +5,9 @@ import type { FrameContext } from './decode/message/candidate.ts';
 import type { Decoding } from './decode/message/decoder.ts';
 import type { Sender } from './normalize/identify.ts';
 
+/** The content type of a frame whose lines are readings. */
+export const NDJSON_TYPE = 'application/x-ndjson';
+
 /** One message of a device, as it was received. */
 export interface Frame {
 	transport: Transport;

@@ -22,7 +22,7 @@ interface MeasuredParts {
 	catalog: GatewayMetrics;
 	trail: AuditTrail;
 	codecWarnings: { counts(): ReadonlyMap<string, number> };
-	shapes: { bytes: number };
+	shapes: { bytes: number; totals: ReadonlyMap<string, number> };
 }
 
 /** Registers the metrics of the gateway's log, clock, commands, rooms, relay, ledger and bridges. */
@@ -62,6 +62,12 @@ export function registerMetrics(metrics: Registry, parts: MeasuredParts): void {
 		'Warnings that vendor codecs and network servers gave with decoded payloads, by decoder rule',
 		() => [...codecWarnings.counts()].map(([rule, count]) => [{ rule }, count] as const),
 		['rule'],
+	);
+	counter(
+		'gateway_shaped_readings_total',
+		'Readings that repeat others but for their numbers, and were stored without being parsed, by transport',
+		() => [...shapes.totals].map(([transport, count]) => [{ transport }, count] as const),
+		['transport'],
 	);
 	gauge(
 		'gateway_shapes_bytes',

@@ -103,6 +103,19 @@ export class Cadences {
 	}
 
 	/**
+	 * Whether readings up to this time would leave how long the sensor's values count as current as it is, at `freshFor`:
+	 * so it is while it speaks often. Changes nothing.
+	 */
+	keeps(sensorId: string, metric: string, at: number, freshFor: number): boolean {
+		const series = this.#sensors.get(sensorId)?.get(metric);
+		if (series?.freshFor !== freshFor) return false;
+		if (this.#declared(sensorId) !== undefined) return true;
+		return (
+			series.long.length === 0 && freshFor === freshMs(metric) && (at - series.lastAt) * PAUSES_HELD <= freshMs(metric)
+		);
+	}
+
+	/**
 	 * As `heard`, for the count of a room, which all of its doors speak for: it holds for as long as the value of the one
 	 * that speaks most rarely, so that no older count outlasts a newer one.
 	 */

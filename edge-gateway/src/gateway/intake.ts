@@ -5,7 +5,8 @@ import { Decoders } from '../decode/decoders.ts';
 import { Admission } from '../devices/admission.ts';
 import { deliverTo, type Take } from '../frame.ts';
 import { Intake } from '../intake/intake.ts';
-import { ReadingShapes } from '../intake/shapes/reading-shapes.ts';
+import { FrameShapes } from '../intake/shapes/frame-shapes.ts';
+import { ReadingShapes, type ReadingShapesParts } from '../intake/shapes/reading-shapes.ts';
 import { warmUp } from '../intake/warm-up.ts';
 import { LocalBroker } from '../sources/mqtt/broker/local-broker.ts';
 import { Replay } from '../sources/replay/replay.ts';
@@ -39,6 +40,8 @@ export interface OpenIntake {
 	codecWarnings: CodecWarnings;
 	/** Takes readings that repeat others but for their numbers. */
 	shapes: ReadingShapes;
+	/** The same for whole messages, such as arrays. */
+	frameShapes: FrameShapes;
 }
 
 export function openIntake(
@@ -59,12 +62,14 @@ export function openIntake(
 	const unknownFields = new UnknownFields();
 	const codecWarnings = new CodecWarnings();
 	const admission = new Admission(config.devices, adoptions);
-	const shapes = new ReadingShapes({
+	const shapesParts: ReadingShapesParts = {
 		...{ log, clock, cadences, availability, recorder, ledger, trace, metrics },
 		isWaiting: (senderId) => intake.isWaiting(senderId),
 		revision: () =>
 			registry.revision + adoptions.revision + admission.revision + decoders.generation + metrics.catalog.version,
-	});
+	};
+	const shapes = new ReadingShapes(shapesParts);
+	const frameShapes = new FrameShapes(shapesParts, shapes);
 	const intake = new Intake({
 		onWritten: shapes.wrote,
 		log,
@@ -84,7 +89,11 @@ export function openIntake(
 		metrics,
 		gatewayId: config.gatewayId,
 	});
-	const take: Take = (frame, onDurable) => intake.take(frame, onDurable);
+	const take: Take = (frame, onDurable) => {
+		if (frame.parsed === undefined && frameShapes.take(frame, onDurable)) return;
+		frameShapes.learn(frame);
+		intake.take(frame, onDurable);
+	};
 	return {
 		take,
 		refuse: (frame, error) => intake.refuse(frame, error),
@@ -103,5 +112,6 @@ export function openIntake(
 		unknownFields,
 		codecWarnings,
 		shapes,
+		frameShapes,
 	};
 }

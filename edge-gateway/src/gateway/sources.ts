@@ -44,7 +44,7 @@ export interface Sources {
 export function openSources(
 	parts: GatewayParts,
 	{ registry, availability, sessions, ledger }: Storage,
-	{ take, refuse, ignore, decoders, local, trace, shapes }: OpenIntake,
+	{ take, refuse, ignore, decoders, local, trace, shapes, frameShapes }: OpenIntake,
 	{ channels, downlink, homeAssistant }: Uplinks,
 ): Sources {
 	const { config, clock, tokens, logger, metrics } = parts;
@@ -92,7 +92,7 @@ export function openSources(
 		addressOf,
 	});
 	mqtt.register(metrics);
-	const http = new HttpSource({ signIn, devices, decoders, senderLimits, refuse, site, logger });
+	const http = new HttpSource({ signIn, devices, decoders, senderLimits, refuse, shapes: frameShapes, site, logger });
 	const socketIo = new SocketIoSource({
 		signIn,
 		devices,

@@ -32,8 +32,12 @@ export interface WrittenRecord {
 	json: string;
 }
 
-/** Called with the only reading of a frame, and its record. */
-export type OnWritten = (frame: Frame, reading: Checked, record: WrittenRecord) => void;
+/**
+ * Called with each reading of a frame and its record; not for doors, and not where readings of the frame are
+ * duplicates.
+ * `index`: the how many-th of the frame's readings, of which there are `count`.
+ */
+export type OnWritten = (frame: Frame, reading: Checked, record: WrittenRecord, index: number, count: number) => void;
 
 /** What the intake needs of the log. */
 export type IntakeLog = Pick<Log, 'id' | 'nextOffset' | 'lookUp' | 'durable' | 'append' | 'enqueue'>;
@@ -110,7 +114,7 @@ export class ReadingWriter {
 			: onDurable;
 		const changes = change ? [change.applied] : NO_CHANGES;
 		this.#log.enqueue(payload, receivedAt, key, completion(tally, counts, changes, followed, this.#onDeferred));
-		this.#onWritten?.(frame, item, { offset, receivedAt, json: payload });
+		this.#onWritten?.(frame, item, { offset, receivedAt, json: payload }, 0, 1);
 	}
 
 	/** Writes the readings of a batch: all of them or none. */
@@ -147,9 +151,15 @@ export class ReadingWriter {
 		const ofSource = completion(tally, counts, changes, followed, this.#onDeferred);
 		const first = this.#log.nextOffset;
 		this.#append(records, counts, ofSource);
-		// Of the short form, keys that nobody reads are counted with every message.
-		if (records.length === 1 && typeof frame.parsed === 'number')
-			this.#onWritten?.(frame, items[0]!, { offset: first, receivedAt, json: records[0]!.payload as string });
+		if (!this.#onWritten || records.length !== items.length || changes.length > 0) return;
+		for (const [i, item] of items.entries())
+			this.#onWritten(
+				frame,
+				item,
+				{ offset: first + i, receivedAt, json: records[i]!.payload as string },
+				i,
+				items.length,
+			);
 	}
 
 	/**

@@ -4,7 +4,6 @@ import { parseJson, textOf, withoutFraming } from '../decode/message/json.ts';
 
 /** The type of a request that names none. */
 export const JSON_TYPE = 'application/json';
-export const NDJSON_TYPE = 'application/x-ndjson';
 
 /**
  * Parses NDJSON, one JSON value per line; empty lines are skipped. Lines are read as `parseJson` reads a payload.

@@ -106,11 +106,16 @@ export class Appender {
 		commits.added(batch);
 	}
 
+	/** As Log.hasRoom. */
+	hasRoom(bytes: number): boolean {
+		const pending = this.#parts.commits.pendingBytes + bytes;
+		return !this.#closed && pending <= MAX_PENDING_BYTES && this.#makeRoom(pending);
+	}
+
 	/** As Log.enqueueImage. */
 	enqueueImage(image: RecordImage, at: number): boolean {
+		if (!this.hasRoom(image.length)) return false;
 		const { commits, dedup } = this.#parts;
-		const pending = commits.pendingBytes + image.length;
-		if (this.#closed || pending > MAX_PENDING_BYTES || !this.#makeRoom(pending)) return false;
 		const batch = commits.batchFor(image.length);
 		const seconds = this.#parts.seconds();
 		batch.pushImage(image, at, seconds);

@@ -150,6 +150,14 @@ export class Log {
 		return this.#parts.appender.enqueueImage(image, at);
 	}
 
+	/**
+	 * Whether records of so many bytes would all be taken if they were enqueued in this turn of the event loop; they then
+	 * reach the disk in one commit. Drops old records for them where the policy says so.
+	 */
+	hasRoom(bytes: number): boolean {
+		return this.#parts.appender.hasRoom(bytes);
+	}
+
 	/** Calls back once: when everything appended so far is on disk, else with the error of what could not be written. */
 	whenDurable(onDurable: OnDurable): void {
 		this.#parts.commits.whenDurable(onDurable);

@@ -91,16 +91,21 @@ export class PayloadShape {
 
 	/** Whether a message differs from the first one only in its numbers, and these are plain. */
 	matches(raw: Buffer): boolean {
+		return this.matchAt(raw, 0) === raw.length;
+	}
+
+	/** As `matches`, for a part of a message that begins at `start`. Returns where it ends, or -1. */
+	matchAt(raw: Buffer, start: number): number {
 		const literals = this.#literals;
 		const kinds = this.#kinds;
-		let at = 0;
+		let at = start;
 		for (let i = 0; i < kinds.length; i++) {
 			at = after(literals[i]!, raw, at);
-			if (at < 0) return false;
+			if (at < 0) return -1;
 			at = this.#readField(kinds[i]!, raw, at);
-			if (at < 0) return false;
+			if (at < 0) return -1;
 		}
-		return after(literals[kinds.length]!, raw, at) === raw.length;
+		return after(literals[kinds.length]!, raw, at);
 	}
 
 	/** Reads one field. Returns where it ends, or -1. */

@@ -12,12 +12,13 @@ import type { Trace } from '../../trace/trace.ts';
 import { completion, type OnDeferred } from '../completion.ts';
 import type { IntakeMetrics } from '../reading-validator.ts';
 import type { OnWritten } from '../reading-writer.ts';
+import { itemsOf, type Layout } from './items.ts';
 import { type LearntReading, type Shape, shapeOf } from './shape.ts';
 
 export interface ReadingShapesParts {
 	log: Log;
 	clock: Pick<Clock, 'now' | 'quality' | 'era'>;
-	cadences: Pick<Cadences, 'heard'>;
+	cadences: Pick<Cadences, 'heard' | 'keeps'>;
 	availability: Pick<Availability, 'received'>;
 	recorder: Pick<Recorder, 'record'>;
 	ledger: Ledger;
@@ -35,7 +36,9 @@ export interface Repeating {
 	/** Topic, path or port. */
 	readonly source: string;
 	readonly sender: Sender;
-	/** The one that was used last comes first. Emptied when they no longer hold. */
+	/** How its messages hold their readings; `message`: each is one reading, or has no shape. */
+	readonly layout: Layout | 'message';
+	/** Those that were used last come first. Emptied when they no longer hold. */
 	readonly shapes: Shape[];
 	/** Messages that may still be learnt from; rises with each that a shape fits. */
 	lessons: number;
@@ -43,8 +46,10 @@ export interface Repeating {
 	skipped: number;
 }
 
-/** Devices send two or three shapes in turn; a hub of several sensors a few more. */
-const MAX_SHAPES = 8;
+/** Devices send two or three shapes in turn; a hub of several sensors a few more, and many at once. */
+const MAX_SHAPES = { message: 8, one: 8, list: 256, lines: 256 };
+/** Readings of one message that are learnt from. */
+const MAX_LEARNT = 256;
 /** Of all senders, about 4000 shapes. Beyond it, those of whoever got shapes first are forgotten. */
 const MAX_ALL_BYTES = 16 * 1024 * 1024;
 const MAX_LESSONS = 32;
@@ -65,7 +70,9 @@ export class ReadingShapes {
 	#clockChanges = 0;
 	#quality: string | undefined;
 	/** The frame that is handed over, if it is to be learnt from: most are written in the same turn. */
-	#learning: { repeating: Repeating; frame: Frame } | undefined;
+	#learning: { repeating: Repeating; frame: Frame; items?: readonly Buffer[] | undefined } | undefined;
+	/** Readings taken by their shapes since the start. */
+	readonly #totals = new Map<Transport, number>();
 	#revision = 0;
 	#receivedAt = 0;
 	/** Readings taken since `begin`, and how many of them told of a device's restart. */
@@ -88,7 +95,10 @@ export class ReadingShapes {
 		const now = revision() + this.#clockChanges;
 		if (now !== this.#revision) {
 			this.#revision = now;
-			for (const repeating of this.#all) repeating.shapes.length = 0;
+			for (const { shapes } of this.#all) {
+				for (const shape of shapes) shape.isVoid = true;
+				shapes.length = 0;
+			}
 			this.#all.clear();
 			this.#bytes = 0;
 		}
@@ -96,8 +106,8 @@ export class ReadingShapes {
 	}
 
 	/** Begins to know the messages of a sender. */
-	repeating({ transport, source, sender }: Frame): Repeating {
-		return { transport, source, sender, shapes: [], lessons: MAX_LESSONS, skipped: 0 };
+	repeating({ transport, source, sender }: Frame, layout: Repeating['layout'] = 'message'): Repeating {
+		return { transport, source, sender, layout, shapes: [], lessons: MAX_LESSONS, skipped: 0 };
 	}
 
 	/** Forgets a sender's messages, such as those of a connection that has ended. */
@@ -118,11 +128,26 @@ export class ReadingShapes {
 		this.#learning = { repeating, frame };
 	}
 
-	/** Notes the only reading of a frame and its record. */
-	readonly wrote: OnWritten = (frame, reading, record) => {
-		if (this.#learning?.frame === frame) this.#add(this.#learning.repeating, { frame, reading, record });
-		this.#learning = undefined;
+	/** Notes a reading of a frame and its record. */
+	readonly wrote: OnWritten = (frame, reading, record, index, count) => {
+		const learning = this.#learning;
+		if (learning?.frame === frame) {
+			if (index === 0) learning.items = readingsOf(frame, learning.repeating.layout);
+			const raw = learning.items?.length === count && index < MAX_LEARNT ? learning.items[index] : undefined;
+			if (raw) this.#add(learning.repeating, { raw, reading, record });
+		}
+		if (index === count - 1) this.#learning = undefined;
 	};
+
+	/** Notes readings that were taken by shapes. */
+	count(transport: Transport, readings: number): void {
+		this.#totals.set(transport, (this.#totals.get(transport) ?? 0) + readings);
+	}
+
+	/** Readings taken by their shapes since the start. */
+	get totals(): ReadonlyMap<Transport, number> {
+		return this.#totals;
+	}
 
 	/**
 	 * Begins a run of messages of one sender, within one turn of the event loop. False: none can be taken now.
@@ -161,6 +186,7 @@ export class ReadingShapes {
 		if (this.#taken === 0) return;
 		const { ledger, log } = this.#parts;
 		const counts = { taken: this.#taken, duplicates: 0, restarts: this.#restarts };
+		this.count(transport, this.#taken);
 		log.whenDurable(completion(ledger.of(transport), counts, [], onDurable, this.#onDeferred));
 	}
 
@@ -193,6 +219,7 @@ export class ReadingShapes {
 	#add(repeating: Repeating, learnt: LearntReading): void {
 		const { clock, log, cadences, metrics } = this.#parts;
 		const { reading } = learnt;
+		if (repeating.shapes.some(({ payload }) => payload.matches(learnt.raw))) return;
 		if (clock.era !== undefined || isDoorMetric(reading.incoming.metric)) return;
 		if (metrics.assumedUnit?.(reading.incoming.metric) !== undefined && reading.incoming.unit === undefined) return;
 		this.revision();
@@ -201,7 +228,7 @@ export class ReadingShapes {
 		const shape = shapeOf(learnt, { logId: log.id, freshFor });
 		if (!shape) return;
 		const { shapes } = repeating;
-		if (shapes.length >= MAX_SHAPES) this.#drop(repeating, shapes.at(-1)!);
+		if (shapes.length >= MAX_SHAPES[repeating.layout]) this.#drop(repeating, shapes.at(-1)!);
 		shapes.unshift(shape);
 		this.#all.add(repeating);
 		this.#bytes += shape.bytes;
@@ -215,6 +242,21 @@ export class ReadingShapes {
 		const { shapes } = repeating;
 		shapes.splice(shapes.indexOf(shape), 1);
 		this.#bytes -= shape.bytes;
+		shape.isVoid = true;
 		if (shapes.length === 0) this.#all.delete(repeating);
 	}
+}
+
+/**
+ * The bytes of each reading of a message. Undefined unless all were sent in full, or it is a bare number: of the short
+ * form, keys that nobody reads are counted with every message.
+ */
+function readingsOf({ raw, parsed }: Frame, layout: Repeating['layout']): readonly Buffer[] | undefined {
+	if (layout === 'message') return typeof parsed === 'number' || isInFull(parsed) ? [raw] : undefined;
+	const isPlain = Array.isArray(parsed) ? parsed.every(isInFull) : isInFull(parsed);
+	return isPlain ? itemsOf(raw, layout) : undefined;
+}
+
+function isInFull(parsed: unknown): boolean {
+	return typeof parsed === 'object' && parsed !== null && ('metric' in parsed || 'value' in parsed);
 }

@@ -1,6 +1,5 @@
 /** One message as a pattern for those like it: its bytes, what was found out about it, and its record. */
 import { MAX_AHEAD_MS } from '@crowdvision/contracts';
-import type { Frame } from '../../frame.ts';
 import { contentHash } from '../../normalize/dedupe.ts';
 import type { Checked } from '../reading-validator.ts';
 import type { WrittenRecord } from '../reading-writer.ts';
@@ -14,7 +13,8 @@ const OBJECTS_BYTES = 3072;
 
 /** A reading that took the long way. */
 export interface LearntReading {
-	frame: Frame;
+	/** Its bytes, which may be part of a message. */
+	raw: Buffer;
 	reading: Checked;
 	record: WrittenRecord;
 }
@@ -29,6 +29,8 @@ export class Shape {
 	readonly place: { buildingId: string; roomId: string; generation: string | undefined };
 	/** How long its values count as current, in ms. */
 	readonly freshFor: number;
+	/** It was forgotten: nothing may be taken by it. */
+	isVoid = false;
 	/** About how much memory it takes. */
 	readonly bytes: number;
 	readonly #unit: string | undefined;
@@ -77,7 +79,7 @@ export class Shape {
 
 /** The shape of a reading that was stored; undefined where more than its numbers matters. */
 export function shapeOf(
-	{ frame: { raw }, reading, record }: LearntReading,
+	{ raw, reading, record }: LearntReading,
 	{ logId, freshFor }: { logId: string; freshFor: number },
 ): Shape | undefined {
 	const { incoming, definition, value, observedAt, key } = reading;

@@ -12,7 +12,8 @@ import {
 import { CHALLENGES, type HttpSignIn } from '../../access/http-sign-in.ts';
 import type { Decoders } from '../../decode/decoders.ts';
 import { InflateError, inflate } from '../../decode/message/inflate.ts';
-import { JSON_TYPE, NDJSON_TYPE } from '../ndjson.ts';
+import { NDJSON_TYPE } from '../../frame.ts';
+import { JSON_TYPE } from '../ndjson.ts';
 import { mediaType, type Post, ruleOf, type TakePost, targetOf } from './post.ts';
 
 export interface ExpressPostsParts {

@@ -5,10 +5,10 @@ import type { Logger, Router, Site } from '@crowdvision/service-kit';
 import type { HttpSignIn } from '../../access/http-sign-in.ts';
 import type { Decoders } from '../../decode/decoders.ts';
 import type { Devices } from '../../devices/devices.ts';
-import type { Frame, Take } from '../../frame.ts';
+import { type Completion, type Frame, NDJSON_TYPE, type Take } from '../../frame.ts';
 import type { Intake } from '../../intake/intake.ts';
 import type { SenderLimits } from '../../limits/sender-limits.ts';
-import { NDJSON_TYPE, parseNdjson } from '../ndjson.ts';
+import { parseNdjson } from '../ndjson.ts';
 import type { Source } from '../source.ts';
 import { expressPosts } from './express-posts.ts';
 import { PlainPosts } from './plain-posts.ts';
@@ -20,6 +20,8 @@ export interface HttpParts {
 	decoders: Decoders;
 	senderLimits: SenderLimits;
 	refuse: Intake['refuse'];
+	/** Takes what repeats itself without parsing it; asked by `Take` too, but for NDJSON. */
+	shapes: { take(frame: Frame, onDurable: Completion): boolean };
 	site: Pick<Site, 'expressAddressOf'>;
 	logger: Logger;
 }
@@ -67,7 +69,9 @@ export class HttpSource implements Source {
 			// Before the body is parsed: a sender that is too fast must cost nothing, and fill no list of refusals.
 			senderLimits.take('http', post.sender.id, post.address);
 			const frame = frameOf(post, decoders);
-			if (post.type === NDJSON_TYPE && !frame.decodeBy && !this.#parseLines(frame, done)) return;
+			const isLines = post.type === NDJSON_TYPE && !frame.decodeBy;
+			if (isLines && this.#takeByShapes(frame, done)) return;
+			if (isLines && !this.#parseLines(frame, done)) return;
 			this.#deliver(frame, this.#take, done);
 		} catch (error) {
 			done(error as Error, 0);
@@ -75,13 +79,21 @@ export class HttpSource implements Source {
 	}
 
 	#deliver(frame: Frame, take: Take, done: OnPosted): void {
-		const { devices } = this.#parts;
+		take(frame, this.#answerTo(frame, done));
+	}
+
+	/** Takes NDJSON without parsing it, if all of its readings have shapes. False: nothing has happened. */
+	#takeByShapes(frame: Frame, done: OnPosted): boolean {
+		return this.#parts.shapes.take(frame, this.#answerTo(frame, done));
+	}
+
+	#answerTo(frame: Frame, done: OnPosted): Completion {
 		const { id, domainName } = frame.sender;
-		take(frame, (error, accepted) => {
+		return (error, accepted) => {
 			if (error) return done(error, 0);
-			devices.received(id, domainName, 'http', accepted);
+			this.#parts.devices.received(id, domainName, 'http', accepted);
 			done(undefined, accepted, frame.rejected);
-		});
+		};
 	}
 
 	/** False: the lines are refused as a whole. */

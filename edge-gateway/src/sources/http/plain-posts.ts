@@ -3,8 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { answerError, answerJson, type Logger, MAX_BODY_BYTES, type Site } from '@crowdvision/service-kit';
 import { CHALLENGES, type HttpSignIn } from '../../access/http-sign-in.ts';
 import type { Decoders } from '../../decode/decoders.ts';
+import { NDJSON_TYPE } from '../../frame.ts';
 import type { Sender } from '../../normalize/identify.ts';
-import { JSON_TYPE, NDJSON_TYPE } from '../ndjson.ts';
+import { JSON_TYPE } from '../ndjson.ts';
 import { mediaType, type TakePost, type Target, targetOf } from './post.ts';
 
 export interface PlainPostsParts {

@@ -1,10 +1,10 @@
 /** Sends rejected messages through the intake once more. */
 import { CrowdVisionError, type Rejection, type Replayed } from '@crowdvision/contracts';
 import type { Decoders } from '../../decode/decoders.ts';
-import type { Deliver, Frame } from '../../frame.ts';
+import { type Deliver, type Frame, NDJSON_TYPE } from '../../frame.ts';
 import type { Rejected, RejectedQuery, ReplayableRefusal } from '../../rejected/rejected.ts';
 import { publicationOf } from '../mqtt/broker/topics.ts';
-import { JSON_TYPE, NDJSON_TYPE, parseNdjson } from '../ndjson.ts';
+import { JSON_TYPE, parseNdjson } from '../ndjson.ts';
 
 const MAX_REPLAYED_AT_ONCE = 500;
 const NO_CONTEXT = {};
