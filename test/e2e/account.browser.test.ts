@@ -69,6 +69,32 @@ describe("P14 the page of one's account", () => {
 		await expect.poll(() => sessions.count(), SOON).toBe(1);
 	});
 
+	it('changes the password after the one so far, and says why where it cannot', async () => {
+		const body = { email: 'eva@example.org', password: 'correct horse', name: 'Eva Neri' };
+		await request(world.http, 'POST', '/auth/register', { body });
+		const elsewhere = (await login(body)).token;
+		const other = await launchChromium({ width: 390, height: 844 });
+		onTestFinished(() => other.close());
+		const own = await other.context.newPage();
+		await signIn(own, `${world.http}/?view=account`, body);
+		const form = own.getByTestId('password-change');
+		const change = async (password: string, newPassword: string) => {
+			await form.getByLabel('Password so far').fill(password);
+			await form.getByLabel('New password').fill(newPassword);
+			await form.getByRole('button').click();
+		};
+		await change('a wrong one', 'battery staple');
+		await form.getByText('This is not your password').waitFor();
+		await change(body.password, 'battery staple');
+		await form.getByText('The password is changed').waitFor();
+		await expect.poll(() => own.getByTestId('session').count(), SOON).toBe(1);
+
+		await expect(login(body)).rejects.toThrow('wrong_credentials');
+		await login({ ...body, password: 'battery staple' });
+		const me = await fetch(`${world.http}/auth/me`, { headers: { authorization: `Bearer ${elsewhere}` } });
+		expect(me.status).toBe(401);
+	});
+
 	it('deletes the account after its password, and says why where it cannot', async () => {
 		await page.goto(`${world.http}/?view=account`);
 		await page.getByTestId('delete-account').click();

@@ -73,6 +73,9 @@ export const getSessions = (cursor?: string) =>
 export const endSession = (id: string) => request<unknown>('DELETE', `/auth/sessions/${encodeURIComponent(id)}`);
 /** Ends all sessions of the account but this browser's. */
 export const endOtherSessions = () => request<SessionResponse>('DELETE', '/auth/sessions');
+/** Ends every other session of the account. */
+export const changePassword = (password: string, newPassword: string) =>
+	request<SessionResponse>('PUT', '/auth/me/password', { body: { password, newPassword } });
 /** @param password undefined for an account without one */
 export const deleteAccount = (password: string | undefined) =>
 	request<unknown>('DELETE', '/auth/me', { body: password === undefined ? {} : { password } });

@@ -18,6 +18,14 @@ export const accountEn = {
 		ended: 'You are signed out there.',
 		endedOthers: 'You are signed out everywhere else.',
 	},
+	password: {
+		title: 'Password',
+		hint: 'You are signed out everywhere else.',
+		current: 'Password so far',
+		submit: 'Change the password',
+		wrong: 'This is not your password. Nothing was changed.',
+		done: 'The password is changed, and you are signed out everywhere else.',
+	},
 	removal: {
 		title: 'Delete your account',
 		hint: 'Your memberships, your sessions and your conversations with the assistant are deleted. This is final.',

@@ -20,6 +20,14 @@ export const accountIt: typeof accountEn = {
 		ended: 'La sessione è chiusa.',
 		endedOthers: 'Tutte le altre sessioni sono chiuse.',
 	},
+	password: {
+		title: 'Password',
+		hint: 'Tutte le altre sessioni saranno chiuse.',
+		current: 'Password attuale',
+		submit: 'Cambia la password',
+		wrong: 'Questa non è la tua password. Non è stato cambiato nulla.',
+		done: 'La password è cambiata, e tutte le altre sessioni sono chiuse.',
+	},
 	removal: {
 		title: 'Elimina il tuo account',
 		hint: 'Saranno eliminati le tue appartenenze, le sessioni e le conversazioni con l’assistente. È definitivo.',
