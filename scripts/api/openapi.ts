@@ -158,13 +158,18 @@ function answerOf({ description, schema, type }: Operation['answers'][number]): 
 }
 
 function errorAnswers(operation: Operation): Json {
+	// Where a browser is answered a page, it is told of what went wrong on one, too.
+	const answersPages = Object.values(operation.answers).some(({ type }) => type === 'text/html');
 	const byStatus = Map.groupBy(errorsOf(operation), (code: ErrorCode) => ERRORS[code].status);
 	return Object.fromEntries(
 		[...byStatus].map(([status, codes]) => [
 			status,
 			{
 				description: codes.map((code) => `\`${code}\`: ${ERRORS[code].means} ${ERRORS[code].todo}`).join('\n\n'),
-				content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+				content: {
+					'application/json': { schema: { $ref: '#/components/schemas/Error' } },
+					...(answersPages && { 'text/html': { schema: { type: 'string' } } }),
+				},
 			},
 		]),
 	);

@@ -73,7 +73,7 @@ export class AnswerCheck {
 		const validate = this.#validatorOf(operation, status, type);
 		if (!validate(body))
 			return `answers ${status} with ${this.#ajv.errorsText(validate.errors)}: ${text.slice(0, 300)}`;
-		if (status < 400) return undefined;
+		if (status < 400 || type === 'text/html') return undefined;
 		try {
 			checkAnswer(method, path, status, body as ErrorBody);
 			return undefined;

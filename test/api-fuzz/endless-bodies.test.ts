@@ -62,7 +62,7 @@ describe('P14 an endless chunked body', () => {
 	it('is answered and closed by every operation that takes one, in all services and the gateway', async () => {
 		const operations = operationsOf(site.document as Document).filter(({ requestBody }) => requestBody);
 		expect(new Set(operations.map(({ path }) => path.split('/')[1]))).toEqual(
-			new Set(['auth', 'twin', 'llm', 'ingest', 'gateway']),
+			new Set(['auth', 'twin', 'notification', 'llm', 'ingest', 'gateway']),
 		);
 		const tries = operations.flatMap((operation) =>
 			[roleFor(operation), 'none' as const].map((role) => ({ operation, role })),
