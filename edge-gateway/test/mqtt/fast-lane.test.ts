@@ -1,6 +1,7 @@
 import { waitFor } from '@crowdvision/testing/wait';
+import { generate } from 'mqtt-packet';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { breakableDisk, type GatewayWorld, openGatewayWorld } from '../../src/testing/gateway-world.ts';
+import { breakableDisk, type GatewayWorld, heldDisk, openGatewayWorld } from '../../src/testing/gateway-world.ts';
 import { mqttClient, rawSignedIn } from '../../src/testing/mqtt-clients.ts';
 import { deviceWithShape } from '../../src/testing/shaped-device.ts';
 
@@ -61,6 +62,63 @@ describe.each([
 	});
 });
 
+describe('what real devices send takes the lane', () => {
+	const json = (metric: string, n: number, more = '') => `{"metric":"${metric}","value":${20 + n / 4}${more}}`;
+
+	it.each<[string, string, ((n: number) => string)[]]>([
+		[
+			'three metrics in turn under one topic, without seq and boot',
+			'',
+			['temperature', 'humidity', 'co2'].map((metric) => (n: number) => json(metric, n)),
+		],
+		['bare numbers', '/temperature', [(n) => String(20 + n / 4)]],
+		['a reading with a boot id', '', [(n) => json('co2', n, `,"seq":${n},"boot":"7f3a"`)]],
+		[
+			'the same metric in two spellings',
+			'',
+			[(n) => json('co2', n, `,"seq":${n}`), (n) => `{ "value": ${20 + n}, "metric": "co2" }`],
+		],
+		[
+			'a time in seconds, and one as a text',
+			'',
+			[
+				(n) => json('co2', n, `,"observedAt":${Math.floor(Date.now() / 1000) - 100 + n}`),
+				(n) => json('noise', n, `,"observedAt":"${new Date(Date.now() - 100_000 + n * 1000).toISOString()}"`),
+			],
+		],
+	])('%s', async (_what, below, kinds) => {
+		const { id, sensorId, token, topic } = await newDevice();
+		const client = await mqttClient(world.mqttUrl, id, token);
+		const publish = (n: number) => client.publishAsync(`${topic}${below}`, kinds[n % kinds.length]!(n), { qos: 1 });
+		for (let n = 0; n < 2 * kinds.length; n++) await publish(n);
+		const before = await shaped();
+		for (let n = 2 * kinds.length; n < 8 * kinds.length; n++) await publish(n);
+		expect((await shaped()) - before).toBe(6 * kinds.length);
+		expect(await storedOf(sensorId)).toHaveLength(8 * kinds.length);
+	});
+
+	it('in chunks that always end inside a packet', async () => {
+		const { id, sensorId, token, topic } = await newDevice();
+		const client = await rawSignedIn(world, id, token, 'raw');
+		const packet = (n: number) =>
+			generate({
+				...{ cmd: 'publish', topic, payload: json('co2', n, `,"seq":${n}`), qos: 1, messageId: n },
+				...{ dup: false, retain: false },
+			});
+		const before = await shaped();
+		// Begins with what only the broker answers, and goes on in the middle of a packet.
+		let rest = Buffer.concat([generate({ cmd: 'pingreq' }), packet(1)]);
+		for (let n = 2; n <= 40; n++) {
+			const bytes = Buffer.concat([rest, packet(n)]);
+			client.sendBytes(bytes.subarray(0, bytes.length - 20));
+			rest = bytes.subarray(bytes.length - 20);
+			expect(await client.next('puback')).toMatchObject({ messageId: n - 1 });
+		}
+		expect((await shaped()) - before).toBeGreaterThan(30);
+		expect(await storedOf(sensorId)).toHaveLength(39);
+	});
+});
+
 describe('readings by their shape', () => {
 	const upTo = (count: number) => Array.from({ length: count }, (_, seq) => 400 + seq);
 
@@ -82,6 +140,27 @@ describe('readings by their shape', () => {
 		// Each is tried again by itself, as all messages are, after a time that is partly random.
 		expect((await values()).sort((a, b) => a - b)).toEqual(upTo(before + 30));
 		expect(await other.metric('gateway_ledger_imbalance')).toBe(0);
+	});
+
+	it('wait for a slow disk, unacknowledged, and are then acknowledged in the order in which they came', async () => {
+		const disk = heldDisk();
+		const other = await openGatewayWorld({ worker: (real) => disk.worker(real) });
+		onTestFinished(() => other.stop());
+		const { sendMany, values, sent, send } = await deviceWithShape(other);
+		const before = sent();
+		disk.hold();
+		const taken = () => other.metric('gateway_mqtt_fast_lane_total', { way: 'shape' });
+		const first = await taken();
+		let acknowledged = false;
+		const all = sendMany(30).then(() => {
+			acknowledged = true;
+		});
+		await waitFor('readings under way', async () => (await taken()) > first);
+		expect(acknowledged).toBe(false);
+		disk.release();
+		await all;
+		expect(await send()).toBe(true);
+		expect(await values()).toEqual(upTo(before + 31));
 	});
 
 	it('wait for room in a full log, unacknowledged, and are then stored once', async () => {
