@@ -8,8 +8,9 @@ import type { ServerInFolder } from '@crowdvision/testing/server-in-folder';
 import { type MailServer, startMailServer } from '@crowdvision/testing/smtp';
 import { waitFor } from '@crowdvision/testing/wait';
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { VIEWS, type View } from '../../frontend/src/lib/app/route.ts';
+import { ODD_CLIENT, startOddProvider } from '../../services/auth/src/testing/odd-provider.ts';
 import { type Standalone, startStandalone } from '../e2e/standalone.ts';
 import { EMAIL, PASSWORD } from '../e2e/world.ts';
 
@@ -46,6 +47,7 @@ beforeAll(async () => {
 		PUBLIC_URL: `http://127.0.0.1:${publicPort}/crowd`,
 		SMTP_URL: mail.url,
 		MAIL_FROM: 'crowd@example.org',
+		SSO_REACH: 'loopback',
 	});
 	chromium = await launchChromium({ width: 1366, height: 768 });
 }, 120_000);
@@ -221,6 +223,33 @@ describe.skipIf(whyNoCaddy)(`P14 with PUBLIC_URL${whyNoCaddy ? `: ${whyNoCaddy}`
 			await page.getByTestId('reset').waitFor();
 			await page.close();
 		}
+	});
+
+	it('an identity provider sends people back below the path, signed in there', async () => {
+		const base = await serve('caddy', BLOCKS.get('caddyfile')!);
+		const provider = await startOddProvider();
+		onTestFinished(() => provider.close());
+		provider.odd = { claims: { sub: 'eva', email: 'eva@example.org', email_verified: true, name: 'Eva Neri' } };
+		await standalone.call('PUT', '/auth/domains/demo/sso', { ...ODD_CLIENT, issuer: provider.url });
+		const page = await chromium.context.newPage();
+		const asked: string[] = [];
+		page.on('request', (request) => asked.push(request.url()));
+		await page.goto(`${base}auth/sso/demo`);
+		await page.getByTestId('menu').waitFor();
+		expect(page.url()).toBe(base);
+		const [sent] = asked.filter((url) => url.startsWith(`${provider.url}/authorize`));
+		expect(new URL(sent!).searchParams.get('redirect_uri')).toBe(`${base}auth/sso/callback`);
+	});
+
+	it('the link that exports a history leads below the path', async () => {
+		const base = await serve('caddy', BLOCKS.get('caddyfile')!);
+		const page = await chromium.context.newPage();
+		await signIn(page, base);
+		await page.goto(`${base}?building=demo&view=room&room=hall`);
+		const href = new URL((await page.getByTestId('export').getAttribute('href'))!, page.url()).href;
+		expect(href.startsWith(base), href).toBe(true);
+		const answer = await page.context().request.get(href);
+		expect([answer.status(), answer.headers()['content-type']]).toEqual([200, expect.stringContaining('text/csv')]);
 	});
 
 	it('the manifest of the installed page names addresses below the path only', async () => {
