@@ -1,5 +1,6 @@
 import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { Settings } from 'typebox/system';
 
 /** A mistake in a value: its place (a JSON Pointer, RFC 6901; '' is the whole value) and what is allowed there. */
 export interface Problem {
@@ -18,6 +19,10 @@ export interface Validator<T> {
 }
 
 const MAX_PROBLEMS = 50;
+/** TypeBox reports an unknown key up to twice, and stops here; its default of 8 may hide all that has words. */
+const MAX_ERRORS = 2 * MAX_PROBLEMS;
+/** Of a value that is wrong in no way that can be told. A wrong value is never without a problem. */
+const WRONG: Problem = { path: '', message: 'is not allowed here' };
 
 /** Compiles `schema` at its first use, so that a process pays only for the schemas it uses. */
 export function validator<S extends TSchema>(schema: S): Validator<Static<S>> {
@@ -26,11 +31,13 @@ export function validator<S extends TSchema>(schema: S): Validator<Static<S>> {
 		compiled ??= Compile(schema) as ReturnType<typeof Compile>;
 		return compiled;
 	};
-	const problems = (value: unknown): Problem[] =>
-		get()
+	const problems = (value: unknown): Problem[] => {
+		Settings.Set({ maxErrors: MAX_ERRORS });
+		const found = get()
 			.Errors(value)
-			.flatMap((error) => describeError(error, schema))
-			.slice(0, MAX_PROBLEMS);
+			.flatMap((error) => describeError(error, schema));
+		return found.length > 0 ? found.slice(0, MAX_PROBLEMS) : [WRONG];
+	};
 	return {
 		schema,
 		check: (value): value is Static<S> => get().Check(value),
@@ -55,6 +62,8 @@ export function checked<T>(
 	};
 }
 
+const EXTRA = '/additionalProperties';
+
 interface SchemaError {
 	keyword: string;
 	schemaPath: string;
@@ -78,16 +87,14 @@ function describeError(
 				path: `${instancePath}/${escapeKey(missing)}`,
 				message: 'is required',
 			}));
-		case 'additionalProperties': {
-			const known = Object.keys(rule.properties ?? {}).join(', ');
-			return (given.additionalProperties ?? []).map((extra) => ({
-				path: `${instancePath}/${escapeKey(extra)}`,
-				message: `is not known here; known are ${known}`,
-			}));
+		case 'additionalProperties':
+			// Each of them was reported by itself before, as `boolean`.
+			return [];
+		case 'boolean': {
+			if (!schemaPath.endsWith(EXTRA)) return [{ path: instancePath, message }];
+			const { properties = {} } = ruleAt(schema, schemaPath.slice(0, -EXTRA.length));
+			return [{ path: instancePath, message: `is not known here; known are ${Object.keys(properties).join(', ')}` }];
 		}
-		case 'boolean':
-			// `additionalProperties: false` reports its error twice.
-			return schemaPath.endsWith('/additionalProperties') ? [] : [{ path: instancePath, message }];
 		case 'enum':
 			return [{ path: instancePath, message: `must be one of ${given.allowedValues?.join(', ')}` }];
 		default:
