@@ -208,10 +208,10 @@ class Inhabited {
 
 	async #look(): Promise<void> {
 		const get = async (role: Role, path: string) => JSON.parse((await this.#as(role, 'GET', path)).text) as never;
-		let alerts: { alerts?: { id: string }[] } = {};
+		let alerts: { alerts?: { id: string; state: string }[] } = {};
 		await waitFor('the alert of the crowded hall', async () => {
 			alerts = (await get('admin', '/notification/alerts')) as typeof alerts;
-			return (alerts.alerts ?? []).length > 0;
+			return (alerts.alerts ?? []).some(({ state }) => state !== 'resolved');
 		});
 		const strangers = (await get('admin', '/gateway/devices')) as { quarantined?: { sensorId: string }[] };
 		const invitations = (await get('outsider', '/auth/invitations')) as { invitations?: { id: string }[] };
