@@ -41,9 +41,10 @@ interface Person {
 
 const membersOf: Record<string, readonly Membership[]> = {
 	outsider: [{ domainName: 'elsewhere', role: 'business_admin' }],
+	// Before the others: one of them may be the last admin by now, who cannot be made less.
+	admin: [{ domainName: 'museum', role: 'business_admin' }],
 	viewer: [{ domainName: 'museum', role: 'standard_customer' }],
 	staff: [{ domainName: 'museum', role: 'business_staff' }],
-	admin: [{ domainName: 'museum', role: 'business_admin' }],
 };
 
 export interface Site {
